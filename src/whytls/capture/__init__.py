@@ -1,0 +1,1 @@
+"""Files of packets to Handshakes: records, link layers, TCP streams, and what stands in front of TLS."""

@@ -1,0 +1,317 @@
+"""The words of whytls as values: what a handshake is, what is known around it, and what a verdict says.
+
+Everything that can show a handshake (capture, probe, replay, log line) becomes a Handshake; everything else that is known
+becomes the Context; a verdict is a Diagnosis. All values are frozen. The module judges nothing and imports only ``wire``.
+Event is a NamedTuple, not a dataclass: a storm of failures makes millions of them and it costs a quarter of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from whytls.wire.message import CertificateRequest, ClientHello, Message, ServerHello, ServerKeyExchange
+
+Side = Literal["client", "server"]
+FailingSide = Literal["client", "server", "network"]
+Hop = Literal["northbound", "southbound", "direct"]
+Owner = Literal["client", "gateway", "backend", "network", "server"]
+Confirmer = Literal["anyone", "private-cloud operator"]
+Confidence = Literal["proven", "likely", "possible"]
+Outcome = Literal["completed", "failed", "unfinished"]
+CauseClass = Literal["hello", "server-certificate", "client-certificate", "not-tls", "transport"]
+Grade = Literal["check", "reload", "restart", "weakens security"]
+
+# What an Event can be. TCP: syn, syn-ack, fin, rst, icmp-unreachable. TLS: the messages by their names in the RFCs, alert,
+# change-cipher-spec, encrypted. Besides: foreign (bytes that are not TLS), gap (bytes that the recording does not hold).
+EventKind = Literal[
+    "syn", "syn-ack", "fin", "rst", "icmp-unreachable",
+    "client-hello", "server-hello", "hello-retry-request", "hello-request", "certificate", "certificate-status",
+    "server-key-exchange", "certificate-request", "server-hello-done", "client-key-exchange", "certificate-verify",
+    "finished", "new-session-ticket", "other-message", "malformed",
+    "alert", "change-cipher-spec", "encrypted", "foreign", "gap",
+]  # fmt: skip
+
+
+class Endpoint(NamedTuple):
+    """One end of a connection."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+class Event(NamedTuple):
+    """One thing in a handshake."""
+
+    kind: EventKind
+    sender: Side
+    frame: int  # the frame that completes it, numbered as Wireshark does, from 1, in ``file``
+    time: int  # of that frame, nanoseconds since 1970
+    value: Message | None = None  # what was in it, where something was
+    first_frame: int = 0  # the frame that begins it, if another
+    length: int = 0  # bytes on the wire: of the message, record or gap
+    file: str = ""
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """First and last frame that carry it, once if they are the same."""
+        return (self.first_frame, self.frame) if self.first_frame and self.first_frame != self.frame else (self.frame,)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the handshake the recording holds; a verdict may not use what was not recorded."""
+
+    start: bool = True  # the connection's first packet was seen (SYN), or its first bytes are the ClientHello
+    client: bool = True  # the client's packets were recorded at all
+    server: bool = True  # the server's packets were recorded at all
+    client_gap: bool = False  # bytes of that side are missing before the end of the handshake
+    server_gap: bool = False
+    snapped: bool = False  # packets were cut to the capture's snap length
+    contradiction: bool = False  # the same bytes were recorded twice with different content
+    evicted: bool = False  # the engine ran out of its memory budget and gave the rest up
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """What TCP shows besides the bytes: who acknowledged what, what was repeated, which reset does not fit."""
+
+    initiator: Side = "client"  # who opened the TCP connection
+    syn_seen: bool = False
+    syn_ack_seen: bool = False
+    syn_count: int = 0
+    client_acked: int = 0  # bytes of the client that the server acknowledged
+    server_acked: int = 0  # bytes of the server that the client acknowledged
+    client_bytes: int = 0  # bytes of the client that were recorded, each once
+    server_bytes: int = 0
+    client_retransmissions: int = 0  # segments with bytes sent again
+    server_retransmissions: int = 0
+    largest_unacknowledged: int = 0  # payload bytes of the largest client segment that was never acknowledged
+    foreign_reset: bool = False  # a RST whose TTL or sequence number does not fit its sender (RFC 5961: a middlebox)
+    foreign_reset_reason: str = ""
+    duplicated: bool = False  # packets stood in the recording twice (`-i any`)
+    client_syn_ttl: int = 0
+    server_syn_ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prelude:
+    """What stood in front of TLS on the connection."""
+
+    kind: str  # smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, http-connect, socks4, socks5, proxy-v1, proxy-v2
+    frames: tuple[int, ...] = ()
+    target: str | None = None  # host:port that was asked for (CONNECT, SOCKS), or the original client (PROXY protocol)
+    upgraded: bool = True  # False: the dialect was spoken, but its step to TLS was refused or left out
+    refusal: str | None = None  # the other end's words, where it refused
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One attempt, from its first packet to its end."""
+
+    client: Endpoint
+    server: Endpoint
+    events: tuple[Event, ...]
+    outcome: Outcome
+    started_at: int = 0  # nanoseconds since 1970
+    ended_at: int = 0
+    quiet: int = 0  # nanoseconds of recording after the last event
+    file: str = ""
+    protocol: str = "tls"  # tls; dtls, quic: named, not read
+    shape: str = ""  # events in letters, client's capital, server's small (docs/design.md has the alphabet)
+    version: int | None = None  # negotiated
+    client_hello: ClientHello | None = None  # the first one
+    retried_hello: ClientHello | None = None  # the one after a HelloRetryRequest
+    server_hello: ServerHello | None = None
+    hello_retry_request: ServerHello | None = None
+    server_chain: tuple[bytes, ...] | None = None  # None: no Certificate message was seen in the clear
+    client_chain: tuple[bytes, ...] | None = None  # (): the client sent an empty Certificate message
+    certificate_request: CertificateRequest | None = None
+    server_key_exchange: ServerKeyExchange | None = None
+    resumed: bool = False
+    state: str = "start"  # the transcript's state at the end (wire/transcript.py)
+    expected: tuple[str, ...] = ()  # what that state allowed next: "server: certificate", ...
+    coverage: Coverage = Coverage()
+    transport: Transport = Transport()
+    prelude: Prelude | None = None
+
+    @property
+    def sni(self) -> str | None:
+        """The server name that the client sent."""
+        return self.client_hello.server_name if self.client_hello else None
+
+    def first(self, kind: EventKind, sender: Side | None = None) -> Event | None:
+        """The first event of that kind (of that sender)."""
+        return next((e for e in self.events if e.kind == kind and (sender is None or e.sender == sender)), None)
+
+    def all(self, kind: EventKind, sender: Side | None = None) -> list[Event]:
+        """All events of that kind (of that sender)."""
+        return [e for e in self.events if e.kind == kind and (sender is None or e.sender == sender)]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One statement and where it stands."""
+
+    text: str
+    frames: tuple[int, ...] = ()
+    file: str = ""
+    certificate: str | None = None  # SHA-256 of the DER, hexadecimal, where the statement is about one
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A piece of a fix that can be used as it stands."""
+
+    kind: str  # xml, json, properties, nginx, command, java, pem
+    content: str
+    place: str = ""  # file, resource or machine where it belongs
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What to do, who does it, and what it costs."""
+
+    owner: Owner
+    text: str
+    grade: Grade = "reload"
+    artefacts: tuple[Artefact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another cause that the evidence leaves open, and what would decide."""
+
+    cause: str
+    confidence: Confidence
+    would_decide: str
+    cause_class: CauseClass | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """The cause has no place in this handshake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The cause was asked, all that it needs was there, and it is not this."""
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """What the cause needs is not in the input; what would decide."""
+
+    would_decide: str
+    bug: bool = False  # the cause itself raised: our bug, not the input's
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A cause speaks: what it explains, on what evidence, how sure, under which assumptions.
+
+    ``explains`` are the events of the ending that it accounts for (this alert, this close); ranking compares only that,
+    then confidence, then the number of assumptions. ``facts`` are typed values for title and fix; text is made at the edge.
+    """
+
+    failing_side: FailingSide
+    explains: tuple[Event, ...]
+    evidence: tuple[Evidence, ...]
+    confidence: Confidence
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+    detail: str = ""  # a slug, where the cause has several forms
+    owners: tuple[Owner, ...] = ()  # empty: the cause's own; "server" stands for gateway or backend and is resolved by hop
+    would_decide: str = ""  # what would make it proven
+    settled_by_later: bool = False  # another handshake of the recording could change this verdict
+
+
+Answer = NotApplicable | Silent | CannotTell | Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The verdict on one handshake; the fields are the JSON contract of docs/design.md."""
+
+    cause: str | None  # None: the handshake did not fail
+    cause_class: CauseClass | None
+    title: str
+    outcome: Outcome
+    client: Endpoint
+    server: Endpoint
+    hop: Hop
+    detail: str = ""
+    failing_side: FailingSide | None = None
+    owners: tuple[Owner, ...] = ()
+    who_can_confirm: Confirmer = "anyone"
+    confidence: Confidence | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    sni: str | None = None
+    started_at: int = 0  # nanoseconds since 1970
+    evidence: tuple[Evidence, ...] = ()
+    fix: Fix | None = None
+    more_fixes: tuple[Fix, ...] = ()
+    warnings: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()  # other handshakes that belong to this failure: "southbound, edge.pcap #41: sni-missing"
+    file: str = ""
+    frame: int = 0  # the handshake's first frame: its number for --show and replay
+    handshake: Handshake | None = None  # what was judged; never serialised
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known besides the handshake; all optional: a cause that needs what is not there says CannotTell."""
+
+    hop: Hop = "direct"
+    hop_inferred: bool = False
+    at: int | None = None  # judge certificates at this time (nanoseconds since 1970) instead of the handshake's own
+    trust: Sequence[bytes] | None = None  # the rejecting side's anchors, DER
+    server_profile: ServerProfile | None = None  # what other handshakes of the recording show of this server
+    client_profile: ClientProfile | None = None
+    whole_recording: bool = False  # True: the profiles hold the whole recording, not only what came before
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One other handshake of the recording, as far as it tells something about its server or client."""
+
+    frame: int
+    file: str
+    client: Endpoint
+    server: Endpoint
+    outcome: Outcome
+    sni: str | None
+    version: int | None
+    cipher_suite: int | None
+    group: int | None
+    alpn: str | None
+    chain: tuple[bytes, ...] | None
+    client_certificate: bool  # a client certificate was sent
+    offered_versions: tuple[int, ...] = ()
+    offered_suites: tuple[int, ...] = ()
+    offered_groups: tuple[int, ...] = ()
+    offered_signature_algorithms: tuple[int, ...] = ()
+    alert: tuple[Side, int] | None = None  # the first fatal alert: sender, description
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """What a recording shows of one server (address and port): distinct handshakes, a bounded number of each kind."""
+
+    completed: tuple[Seen, ...] = ()
+    failed: tuple[Seen, ...] = ()
+    speaks_tls: bool = False  # it answered some ClientHello with a ServerHello
+    speaks_plain: bool = False  # it answered something with plain text
+
+
+@dataclass(frozen=True, slots=True)
+class ClientProfile:
+    """What a recording shows of one client address."""
+
+    completed: tuple[Seen, ...] = ()
+    failed: tuple[Seen, ...] = ()

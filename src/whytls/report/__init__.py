@@ -1,0 +1,1 @@
+"""Diagnoses to what people and machines read; decides nothing."""
