@@ -154,6 +154,35 @@ class Handshake:
         return [e for e in self.events if e.kind == kind and (sender is None or e.sender == sender)]
 
 
+# Where in the handshake it ended; the turn is that of the side from which a message was due.
+#   tcp            no byte of either side
+#   client-hello   the client spoke (or should have); no TLS message of the server yet
+#   retry          after a HelloRetryRequest, before the ServerHello
+#   server-flight  ServerHello seen, the server's flight not complete (TLS 1.2), or nothing after it (TLS 1.3)
+#   client-turn    the server's flight is there; the client answers it with its own flight, or refuses
+#   server-turn    the client's flight is there; the server finishes, or refuses
+#   finished       both sides have sent Finished
+Phase = Literal["tcp", "client-hello", "retry", "server-flight", "client-turn", "server-turn", "finished"]
+EndingKind = Literal["alert", "hidden-alert", "close-notify", "fin", "rst", "refused", "unreachable", "silence", "foreign", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a handshake ended: the facts that every cause starts from (inference/ending.py)."""
+
+    phase: Phase
+    how: EndingKind
+    breaker: Side | None  # the end that broke off; for silence the end whose message is missing
+    events: tuple[Event, ...] = ()  # what there is to explain: the alert, the close or reset, the foreign bytes
+    alert: int | None = None  # description number of the alert that ended it, if it was in the clear
+    delay: int = 0  # nanoseconds between the last message of the other side and the break
+
+    @property
+    def decisive(self) -> Event | None:
+        """The event by which the breaker broke off."""
+        return self.events[0] if self.events else None
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One statement and where it stands."""
@@ -267,6 +296,7 @@ class Diagnosis:
 class Context:
     """What is known besides the handshake; all optional: a cause that needs what is not there says CannotTell."""
 
+    ending: Ending = Ending("tcp", "none", None)
     hop: Hop = "direct"
     hop_inferred: bool = False
     at: int | None = None  # judge certificates at this time (nanoseconds since 1970) instead of the handshake's own

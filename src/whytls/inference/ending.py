@@ -1,0 +1,173 @@
+"""How a handshake ended: where in its course, who broke off, and by which events.
+
+Theory of operation
+-------------------
+A handshake is a conversation with turns. What tells most about a failure is not the last packet but the *first terminal
+event*: the first fatal alert, close_notify, FIN or RST that comes before both sides are finished. What follows it (the other
+side's FIN, a RST to data that was under way, an alert written into a connection that the peer has closed already: OpenSSL,
+Java and Go clients do that) is a consequence. So events are read in the order of the recording, the first terminal one names
+the breaker, and it is joined by the breaker's own further closing events, for these belong to the same decision.
+
+Three corrections, each observed:
+* A side that closes because the *other* owed it an answer for long is not the breaker: silence is (``how="silence"``, breaker =
+  the side whose message is missing). Long is 0.9 s: local decisions take milliseconds, client time-outs at least a second.
+* An alert or HTTP answer to bytes that are not TLS is the other side's answer to *foreign* bytes, which are what ended it.
+* In TLS 1.3 everything after ServerHello is encrypted. A first encrypted client record of alert size is a hidden alert
+  (``inference/hidden_alert.py``); a Finished has 36 bytes or more under the smallest hash.
+"""
+
+from __future__ import annotations
+
+from whytls.inference.hidden_alert import is_hidden_alert
+from whytls.model import Ending, Event, Handshake, Phase, Side
+from whytls.wire.message import Alert, EncryptedRecord
+
+SILENCE = 900_000_000  # ns: a side that waits longer than this for the other did not break off of its own accord
+UNANSWERED = 10_000_000_000  # ns of recording without an answer that make it a failure (docs/design.md, "handshake")
+CLOSE_NOTIFY = 0
+_WARNINGS_THAT_END = frozenset({CLOSE_NOTIFY, 90})  # close_notify, user_canceled: warning by level, yet they end it
+
+
+def ending_of(handshake: Handshake) -> Ending:
+    """Read the ending off a handshake's events. Pure; costs one pass over the events."""
+    phase = phase_of(handshake)
+    terminal = _first_terminal(handshake, phase)
+    if terminal is None:
+        return _unended(handshake, phase)
+    index, how = terminal
+    event = handshake.events[index]
+    if how == "foreign":
+        return _foreign(handshake, phase, index)
+    owed = _owing_side(handshake, phase)
+    waited = event.time - _last_word(handshake, index)
+    if how in ("fin", "rst") and owed is not None and owed != event.sender and waited >= SILENCE and not _spoke_in_turn(handshake, index, owed, phase):
+        return Ending(phase, "silence", owed, (event, *_closings(handshake, index, event.sender)), delay=waited)
+    if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
+        return Ending(phase, "refused", "server", (event,), delay=waited)
+    alert = event.value.description if isinstance(event.value, Alert) else None
+    return Ending(phase, how, event.sender, (event, *_closings(handshake, index, event.sender)), alert, waited)  # type: ignore[arg-type]
+
+
+def phase_of(handshake: Handshake) -> Phase:
+    """How far the handshake came before its first terminal event."""
+    client_finished = server_finished = False
+    server_flight = client_flight = False
+    changed: set[Side] = set()
+    tls13 = handshake.version is not None and handshake.version >= 0x0304 and not _is_sslv2(handshake)
+    for event in handshake.events:
+        kind = event.kind
+        if kind == "change-cipher-spec":
+            changed.add(event.sender)
+        elif kind == "server-hello-done":
+            server_flight = True
+        elif kind in ("client-key-exchange",):
+            client_flight = True
+        elif kind == "encrypted" and isinstance(event.value, EncryptedRecord):
+            if tls13:
+                if event.sender == "server":
+                    server_flight = True
+                elif not is_hidden_alert(handshake, event) and server_flight:
+                    client_flight = client_finished = True
+            elif event.sender in changed and event.value.content_type != 21:
+                if event.sender == "server":
+                    server_flight = server_finished = True
+                else:
+                    client_flight = client_finished = True
+        elif event.kind in ("fin", "rst") or _ends(event):
+            break
+    if tls13:
+        if client_finished:
+            return "finished"
+        if server_flight:
+            return "client-turn"
+        return "server-flight" if handshake.server_hello else _early(handshake)
+    if client_finished and server_finished:
+        return "finished"
+    if handshake.resumed and server_finished:
+        return "client-turn"
+    if client_flight or client_finished:
+        return "server-turn"
+    if server_flight:
+        return "client-turn"
+    return "server-flight" if handshake.server_hello else _early(handshake)
+
+
+def _early(handshake: Handshake) -> Phase:
+    if handshake.hello_retry_request is not None:
+        return "retry"
+    if handshake.client_hello is not None or any(e.kind in ("foreign", "alert", "malformed") for e in handshake.events):
+        return "client-hello"
+    return "tcp"
+
+
+def _is_sslv2(handshake: Handshake) -> bool:
+    return handshake.version == 0x0002
+
+
+def _ends(event: Event) -> bool:
+    """Whether the event is an alert that ends a handshake."""
+    value = event.value
+    return isinstance(value, Alert) and (value.level != 1 or value.description in _WARNINGS_THAT_END)
+
+
+def _first_terminal(handshake: Handshake, phase: Phase) -> tuple[int, str] | None:
+    """Index and kind of the first terminal event; reading past a finished handshake looks only at hidden refusals."""
+    for index, event in enumerate(handshake.events):
+        kind = event.kind
+        if kind == "alert" and _ends(event):
+            number = event.value.description if isinstance(event.value, Alert) else -1
+            return index, "close-notify" if number == CLOSE_NOTIFY else "alert"
+        if kind in ("fin", "rst"):
+            return index, kind
+        if kind == "icmp-unreachable":
+            return index, "unreachable"
+        if kind in ("foreign", "malformed"):
+            return index, "foreign"
+        if kind == "encrypted" and is_hidden_alert(handshake, event):
+            return index, "hidden-alert"
+    return None
+
+
+def _closings(handshake: Handshake, index: int, side: Side) -> tuple[Event, ...]:
+    """The breaker's own closing events after the first: they belong to the same decision."""
+    later = handshake.events[index + 1 :]
+    return tuple(e for e in later if e.sender == side and (e.kind in ("fin", "rst") or (e.kind == "alert" and _ends(e))))[:3]
+
+
+def _last_word(handshake: Handshake, index: int) -> int:
+    """Time of the last event before the terminal one (its own time where it is the first)."""
+    return handshake.events[index - 1].time if index else handshake.events[index].time
+
+
+def _owing_side(handshake: Handshake, phase: Phase) -> Side | None:
+    """From whom a message was due when it ended."""
+    if phase == "tcp":
+        return "client" if handshake.transport.syn_ack_seen else "server"
+    if phase in ("client-hello", "server-flight", "server-turn"):
+        return "server" if handshake.client_hello is not None or phase != "client-hello" else None
+    if phase in ("retry", "client-turn"):
+        return "client"
+    return None
+
+
+def _spoke_in_turn(handshake: Handshake, index: int, owed: Side, phase: Phase) -> bool:
+    """Whether the side that owes a message had sent something in the turn that is its own, so that it is not silent."""
+    return phase == "server-flight" and False
+
+
+def _unended(handshake: Handshake, phase: Phase) -> Ending:
+    """No terminal event: silence if the recording went on long enough, else nothing can be said of an ending."""
+    owed = _owing_side(handshake, phase)
+    if owed is not None and handshake.outcome == "failed":
+        last = handshake.events[-1:] if handshake.events else ()
+        return Ending(phase, "silence", owed, tuple(last), delay=handshake.quiet)
+    return Ending(phase, "none", None)
+
+
+def _foreign(handshake: Handshake, phase: Phase, index: int) -> Ending:
+    """Bytes that are not TLS: the ending is them and all that closes after them; the refusing side is the other one."""
+    event = handshake.events[index]
+    later = [e for e in handshake.events[index + 1 :] if e.kind in ("fin", "rst", "foreign") or (e.kind == "alert" and _ends(e))]
+    refusing: Side = "client" if event.sender == "server" else "server"
+    alert = next((e.value.description for e in later if isinstance(e.value, Alert)), None)
+    return Ending(phase, "foreign", refusing, (event, *later[:4]), alert)
