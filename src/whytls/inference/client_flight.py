@@ -1,0 +1,49 @@
+"""What a TLS 1.3 client's encrypted flight holds, told from its size: a certificate, an empty Certificate, or only Finished.
+
+Theory of operation
+-------------------
+A client that is not asked for a certificate answers with Finished alone: 4 + hash bytes, one byte of inner type, 16 of tag,
+hence 53 (SHA-256) or 69 (SHA-384). One that is asked and has none sends an empty Certificate message first (RFC 8446 section 4.4.2:
+one byte of context length, three of list length, four of header, with OpenSSL, Go and JDK): 8 bytes, as a record of its own 25, or 61 and
+77 together with the Finished. One that has a certificate sends Certificate and CertificateVerify: hundreds of bytes more.
+Alerts and application data that follow the flight are told apart by order: the flight ends with the first record that can
+hold the Finished. Measured on OpenSSL 3.0, Go 1.19, JDK 17, Python 3.11 and curl 7.88.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from whytls.model import Event, Handshake
+from whytls.wire.message import EncryptedRecord
+
+_SHA384_SUITES = frozenset({0x1302})
+_OVERHEAD = 17
+_EMPTY_CERTIFICATE = 8
+
+FlightContent = Literal["finished", "empty-certificate", "certificate", "unknown"]
+
+
+class ClientFlight(NamedTuple):
+    """What the client's second flight holds and which events carry it."""
+
+    content: FlightContent
+    events: tuple[Event, ...]
+    after: tuple[Event, ...]  # the client's encrypted records after it
+
+
+def client_flight(handshake: Handshake) -> ClientFlight:
+    """Classify the client's encrypted flight of a TLS 1.3 handshake by its record lengths."""
+    suite = handshake.server_hello.cipher_suite if handshake.server_hello else None
+    finished = 4 + (48 if suite in _SHA384_SUITES else 32)
+    records = [e for e in handshake.events if e.kind == "encrypted" and e.sender == "client" and isinstance(e.value, EncryptedRecord)]
+    bodies = [e.length - _OVERHEAD for e in records]
+    for count, body in enumerate(bodies, 1):
+        total = sum(bodies[:count])
+        if body == finished and total == finished:
+            return ClientFlight("finished", tuple(records[:1]), tuple(records[1:]))
+        if total == finished + _EMPTY_CERTIFICATE:
+            return ClientFlight("empty-certificate", tuple(records[:count]), tuple(records[count:]))
+        if total > finished + 200 and (body == finished or body > finished + 200):
+            return ClientFlight("certificate", tuple(records[:count]), tuple(records[count:]))
+    return ClientFlight("unknown", tuple(records), ())

@@ -1,0 +1,117 @@
+"""In which dimension a ClientHello offers less than any mainstream client does: the places where a server finds nothing in common.
+
+Theory of operation
+-------------------
+Every client in use that was not restricted by hand offers TLS 1.2 or 1.3, ECDHE with AES-GCM for both RSA and ECDSA
+certificates, x25519 or P-256, and signature schemes for both key types (the hellos of OpenSSL 1.0.1 to 3.5, JDK 7 to 25, Go, NSS,
+GnuTLS, Schannel and the browsers: peers.md section 2.1). Servers are set up for these clients. So when a server that answers
+nothing but handshake_failure met a hello that is restricted in one dimension, that dimension is the better explanation than
+any in which the hello is as broad as everybody's. This is reasoning from what is usual: it makes ``likely``, never ``proven``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from whytls.wire.message import ClientHello
+from whytls.wire.registry import group_name, scheme_key_type, suite_facts, suite_name, version_name
+
+Restriction = Literal["version", "suite", "group", "signature"]
+
+_X25519, _P256, _P384 = 0x001D, 0x0017, 0x0018
+_TLS12, _TLS13 = 0x0303, 0x0304
+_COMMON_TLS13 = frozenset({0x1301, 0x1302})
+
+
+class Narrowness(NamedTuple):
+    """One dimension in which the hello is restricted, and how, in words."""
+
+    dimension: Restriction
+    text: str
+    by: Literal["client", "either"]  # who is the odd one: a client below today's minimum, or either end
+
+
+def restrictions(hello: ClientHello) -> tuple[Narrowness, ...]:
+    """All dimensions in which the hello is narrower than mainstream clients are; empty for a usual hello."""
+    return _restrictions(hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms)
+
+
+@lru_cache(maxsize=512)
+def _restrictions(
+    versions: tuple[int, ...], suites: tuple[int, ...], groups: tuple[int, ...] | None, schemes: tuple[int, ...] | None
+) -> tuple[Narrowness, ...]:
+    found: list[Narrowness] = []
+    top = versions[0] if versions else 0
+    if top < _TLS12:
+        found.append(Narrowness("version", f"nothing newer than {version_name(top)}", "client"))
+    suite = _narrow_suites(versions, suites)
+    if suite:
+        found.append(suite)
+    group = _narrow_groups(versions, suites, groups)
+    if group:
+        found.append(group)
+    signature = _narrow_signatures(schemes, suites, versions)
+    if signature:
+        found.append(signature)
+    return tuple(found)
+
+
+def _narrow_suites(versions: tuple[int, ...], suites: tuple[int, ...]) -> Narrowness | None:
+    facts = [suite_facts(s) for s in suites if s not in (0x00FF, 0x5600)]
+    modern = [f for f in facts if f.tls13]
+    old = [f for f in facts if not f.tls13]
+    if _TLS13 in versions and modern and old:  # a full client: at least the mandatory suite, and ECDHE below
+        if _COMMON_TLS13.isdisjoint(suites):
+            return Narrowness("suite", f"of TLS 1.3 only {_names(s for s in suites if suite_facts(s).tls13)}", "either")
+        return None
+    if modern and not old:
+        named = [s for s in suites if suite_facts(s).tls13]
+        return Narrowness("suite", f"only {_names(named)}", "either") if len(named) < 2 or _COMMON_TLS13.isdisjoint(named) else None
+    ephemeral = [f for f in old if f.key_exchange in ("ECDHE", "DHE")]
+    if not ephemeral:
+        return Narrowness("suite", "no suite with forward secrecy (ECDHE or DHE)", "client")
+    kinds = {f.authentication for f in ephemeral} & {"RSA", "ECDSA"}
+    if kinds == {"ECDSA"} and not any(f.authentication == "RSA" or f.key_exchange == "RSA" for f in old):
+        return Narrowness("suite", "only suites for ECDSA certificates", "either")
+    if kinds == {"RSA"} and top_is_ecdhe(versions):
+        return Narrowness("suite", "only suites for RSA certificates", "either")
+    if len(old) <= 2:
+        return Narrowness("suite", f"only {_names(s for s in suites if s not in (0x00FF, 0x5600))}", "either")
+    return None
+
+
+def top_is_ecdhe(versions: tuple[int, ...]) -> bool:
+    """Whether the hello is of an age in which clients offer ECDSA as a matter of course (TLS 1.2 and later)."""
+    return bool(versions) and versions[0] >= _TLS12
+
+
+def _narrow_groups(versions: tuple[int, ...], suites: tuple[int, ...], groups: tuple[int, ...] | None) -> Narrowness | None:
+    if groups is None:
+        return None
+    elliptic = [g for g in groups if not 0x0100 <= g <= 0x01FF]
+    if _X25519 in elliptic or _P256 in elliptic:
+        return None
+    if _P384 in elliptic and len(elliptic) > 1:
+        return None
+    return Narrowness("group", f"only {_groups(groups)}" if groups else "an empty list of groups", "either")
+
+
+def _narrow_signatures(schemes: tuple[int, ...] | None, suites: tuple[int, ...], versions: tuple[int, ...]) -> Narrowness | None:
+    if schemes is None:
+        return None
+    kinds = {scheme_key_type(s) for s in schemes}
+    if "rsa" in kinds and "ecdsa" in kinds:
+        return None
+    present = "RSA" if "rsa" in kinds else "ECDSA" if "ecdsa" in kinds else ", ".join(sorted(k for k in kinds if k)) or "no known"
+    return Narrowness("signature", f"only {present} signature schemes", "either")
+
+
+def _names(suites: object) -> str:
+    names = [suite_name(s) for s in suites]  # type: ignore[attr-defined]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _groups(groups: tuple[int, ...]) -> str:
+    names = [group_name(g) for g in groups]
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

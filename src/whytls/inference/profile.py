@@ -1,0 +1,73 @@
+"""What a recording shows of its servers and clients besides the handshake in question, learned as it is read.
+
+A server that accepted TLS 1.0 from somebody else, or that showed another certificate to a client that sent a name, tells what
+it supports. Kept is a bounded number of distinct sightings per server (address and port) and per client (address); a snapshot
+is a frozen value, made again only when something new was learned.
+"""
+
+from __future__ import annotations
+
+from whytls.model import ClientProfile, Endpoint, Seen, ServerProfile
+
+MOST_SERVERS = 20_000  # a scan of a network must not fill the memory
+MOST_SEEN = 48  # distinct sightings kept per server and outcome
+
+
+class Profiles:
+    """The book of all servers and clients of one recording."""
+
+    def __init__(self) -> None:
+        self._servers: dict[Endpoint, _Entry] = {}
+        self._clients: dict[str, _Entry] = {}
+
+    def learn(self, seen: Seen) -> None:
+        """Take one sighting in; sightings that tell nothing new are dropped."""
+        for book, key in ((self._servers, seen.server), (self._clients, seen.client.address)):
+            entry = book.get(key)  # type: ignore[attr-defined]
+            if entry is None:
+                if len(book) >= MOST_SERVERS:
+                    continue
+                entry = book[key] = _Entry()  # type: ignore[index]
+            entry.learn(seen)
+
+    def plain(self, server: Endpoint) -> None:
+        """The server answered something with plain text."""
+        entry = self._servers.get(server)
+        if entry is None and len(self._servers) < MOST_SERVERS:
+            entry = self._servers[server] = _Entry()
+        if entry is not None and not entry.plain:
+            entry.plain, entry.snapshot = True, None
+
+    def server(self, server: Endpoint) -> ServerProfile | None:
+        """What is known of a server so far."""
+        entry = self._servers.get(server)
+        return entry.server_profile() if entry is not None else None
+
+    def client(self, address: str) -> ClientProfile | None:
+        """What is known of a client so far."""
+        entry = self._clients.get(address)
+        return ClientProfile(tuple(entry.completed.values()), tuple(entry.failed.values())) if entry is not None else None
+
+
+class _Entry:
+    __slots__ = ("completed", "failed", "plain", "snapshot")
+
+    def __init__(self) -> None:
+        self.completed: dict[tuple[object, ...], Seen] = {}
+        self.failed: dict[tuple[object, ...], Seen] = {}
+        self.plain = False
+        self.snapshot: ServerProfile | None = None
+
+    def learn(self, seen: Seen) -> None:
+        kept = self.completed if seen.outcome == "completed" else self.failed
+        key = (seen.server, seen.client.address, seen.sni, seen.version, seen.cipher_suite, seen.group, seen.alpn, seen.chain, seen.alert, seen.offered_suites)
+        if key not in kept and len(kept) < MOST_SEEN:
+            kept[key] = seen
+            self.snapshot = None
+
+    def server_profile(self) -> ServerProfile:
+        if self.snapshot is None:
+            completed, failed = tuple(self.completed.values()), tuple(self.failed.values())
+            speaks = bool(completed) or any(s.version is not None for s in failed)
+            self.snapshot = ServerProfile(completed, failed, speaks_tls=speaks, speaks_plain=self.plain)
+        return self.snapshot
