@@ -1,0 +1,1 @@
+"""The scenarios, a file per group; `lab.scenario.load` finds them all."""

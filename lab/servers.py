@@ -1,0 +1,85 @@
+"""Real servers, started in a host with a configuration written for the run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.net import Host
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+_NGINX = """daemon off;
+worker_processes 1;
+pid {folder}/{name}.pid;
+error_log {folder}/{name}-error.log info;
+events {{ worker_connections 128; }}
+{outer}
+http {{
+  access_log {folder}/{name}-access.log;
+  client_body_temp_path {folder}/{name}-body; proxy_temp_path {folder}/{name}-proxy; fastcgi_temp_path {folder}/{name}-fcgi;
+  uwsgi_temp_path {folder}/{name}-uwsgi; scgi_temp_path {folder}/{name}-scgi;
+  server_names_hash_bucket_size 128;
+  default_type text/plain;
+{body}
+}}
+"""
+
+
+def nginx(host: Host, body: str, *, port: int = 443, name: str = "", outer: str = "") -> Path:
+    """nginx with `body` inside http { }; gives its error log (info level)."""
+    name = name or f"nginx-{host.name}"
+    conf = host.folder / f"{name}.conf"
+    conf.write_text(_NGINX.format(folder=host.folder, name=name, body=body, outer=outer))
+    host.serve("nginx", "-p", str(host.folder), "-c", str(conf), "-e", str(host.folder / f"{name}-error.log"), port=port)
+    kept = [
+        line.strip() for line in body.splitlines() if "_ssl_" in line or line.strip().startswith(("ssl_", "listen", "proxy_"))
+    ]
+    host.commands += [f"  # {line}".replace(str(host.folder) + "/", "") for line in kept]
+    return host.folder / f"{name}-error.log"
+
+
+def site(listen: str, names: str, certificate: Sequence[str], *more: str) -> str:
+    """One nginx server block that answers every request with a short text."""
+    lines = [
+        f"listen {listen};",
+        f"server_name {names};",
+        f"ssl_certificate {certificate[0]};",
+        f"ssl_certificate_key {certificate[1]};",
+        *more,
+    ]
+    if not any("location" in line for line in more):
+        lines.append('location / { return 200 "all is well\\n"; }')
+    return "  server {\n    " + "\n    ".join(lines) + "\n  }\n"
+
+
+def haproxy(host: Host, body: str, *, port: int = 443, name: str = "") -> Path:
+    """HAProxy with `body` after global and defaults; gives its log."""
+    name = name or f"haproxy-{host.name}"
+    conf = host.folder / f"{name}.cfg"
+    conf.write_text(
+        "global\n  maxconn 100\n  log stdout format raw local0 info\n  tune.ssl.default-dh-param 2048\n"
+        "defaults\n  mode http\n  log global\n  option httplog\n"
+        "  timeout connect 5s\n  timeout client 15s\n  timeout server 15s\n" + body + "\n"
+    )
+    log = host.serve("haproxy", "-db", "-f", str(conf), port=port)
+    kept = [line.strip() for line in body.splitlines() if line.strip().startswith(("bind", "server", "mode"))]
+    host.commands += [f"  # {line}".replace(str(host.folder) + "/", "") for line in kept]
+    return log
+
+
+def s_server(host: Host, certificate: Sequence[str], *options: str, port: int = 443) -> Path:
+    """`openssl s_server` that answers as a small web server; gives its log."""
+    words = ["openssl", "s_server", "-accept", str(port), "-cert", certificate[0], "-cert_chain", certificate[0]]
+    return host.serve(*words, "-key", certificate[1], "-www", *options, port=port)
+
+
+def gnutls_serv(host: Host, certificate: Sequence[str], *options: str, port: int = 443) -> Path:
+    """`gnutls-serv` as a small web server; gives its log."""
+    words = ["gnutls-serv", "--http", "-p", str(port), "--x509certfile", certificate[0], "--x509keyfile", certificate[1]]
+    return host.serve(*words, *options, port=port)
+
+
+def python(host: Host, program: str, *options: str, port: int = 443) -> Path:
+    """A Python program of lab/programs."""
+    return host.serve(sys.executable, "-u", str(PROGRAMS / program), *options, port=port)
