@@ -1,0 +1,21 @@
+"""A defect: one thing that is wrong with a chain, with the facts and without a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Purpose = Literal["server", "client"]
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """One thing that is wrong: what, where, and how sure that it is so (not: how sure that a peer minds; see ``trust``)."""
+
+    slug: str
+    index: int | None = None  # of the certificate in what was sent, from 0; None: an anchor, or the chain as a whole
+    certificate: str | None = None  # its SHA-256, hexadecimal
+    detail: str = ""  # a slug, where one defect has several forms
+    facts: Mapping[str, Any] = field(default_factory=dict)  # typed values; names as they stand in the certificate
+    certain: bool = True  # False: it is so unless the rejecting side holds certificates that we have not seen

@@ -1,0 +1,1 @@
+"""Readers of certificate stores, one file per format."""
