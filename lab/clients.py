@@ -35,9 +35,7 @@ def python(host: Host, program: str, *options: str, timeout: float = 20) -> Done
 
 def java(host: Host, program: str, *options: str, properties: Sequence[str] = (), timeout: float = 60) -> Done:
     """A Java program of lab/programs, run from its source; `properties` are words like -Dname=value."""
-    return host.run(
-        "java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", *properties, str(PROGRAMS / program), *options, timeout=timeout
-    )
+    return host.run("java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", *properties, str(PROGRAMS / program), *options, timeout=timeout)
 
 
 def truststore(host: Host, name: str, pem: str) -> str:

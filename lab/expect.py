@@ -43,6 +43,7 @@ class Expected:
     at_most: str = "proven"
     frames: tuple[int, ...] = ()
     related: tuple[Connection, ...] = ()
+    or_outcome: str = ""
     note: str = ""
 
     def table(self) -> dict[str, object]:
@@ -59,6 +60,7 @@ class Expected:
             row |= {"cause": self.cause, "failing_side": self.side, "owners": [_owner(o, self.hop) for o in self.owners]}
             row |= {"confidence_at_least": self.at_least, "confidence_at_most": self.at_most, "frames": list(self.frames)}
         optional = {"also": list(self.also), "alternatives": list(self.alternatives), "truth": self.truth, "detail": self.detail}
+        optional["or_outcome"] = self.or_outcome
         row |= {key: value for key, value in optional.items() if value}
         if self.related:
             row["related"] = [f"{_end(c.client)} -> {_end(c.server)}" for c in self.related]

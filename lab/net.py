@@ -13,7 +13,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,15 +125,17 @@ class Host:
         """Wait until something listens on the port, by the socket table: the recording shows no extra connection."""
         end = time.monotonic() + wait
         while time.monotonic() < end:
-            listing = subprocess.run(
-                ["ip", "netns", "exec", self.space, "ss", "-Hltn"], capture_output=True, text=True, check=True
-            )
+            listing = subprocess.run(["ip", "netns", "exec", self.space, "ss", "-Hltn"], capture_output=True, text=True, check=True)
             if re.search(rf":{port}\s", listing.stdout):
                 return
             if process is not None and process.poll() not in (None, 0):
                 break
             time.sleep(0.05)
         raise LabError(f"{self.name}: nothing listens on port {port}: {log.read_text(errors='replace')[-1500:]}")
+
+    def prefer(self, network: str, source: str) -> None:
+        """Reach `network` with that source address, where the host has several."""
+        _ip("-n", self.space, "route", "replace", network, "dev", "eth0", "src", source)
 
     def stop(self) -> None:
         """End every process of the host."""
@@ -240,3 +243,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(wait)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
+
+
+def together(*calls: tuple[float, Callable[[], Done]]) -> list[Done]:
+    """Run several clients at once, each some seconds after the start."""
+
+    def later(call: tuple[float, Callable[[], Done]]) -> Done:
+        time.sleep(call[0])
+        return call[1]()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(later, calls))

@@ -95,9 +95,7 @@ def write_bundle(folder: Path, name: str, *certificates: x509.Certificate) -> st
 
 
 def _subject(common: str, organisation: str) -> x509.Name:
-    return x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, common)]
-    )
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 def _issue(

@@ -25,9 +25,7 @@ FIELDS = (
 def recording(host: Host, path: Path, *, interface: str = "any", what: str = "tcp or icmp", snaplen: int = 0) -> Iterator[None]:
     """Record on a host while the block runs, as the runbook does: ``tcpdump -i any -s 0 -w FILE``."""
     host.commands.append(f"tcpdump -i {interface} -s {snaplen} -w {path.name} '{what}'")
-    process = host.spawn(
-        "tcpdump", "-i", interface, "-s", str(snaplen), "-U", "--immediate-mode", "-Z", "root", "-w", str(path), what, quiet=True
-    )
+    process = host.spawn("tcpdump", "-i", interface, "-s", str(snaplen), "-U", "--immediate-mode", "-Z", "root", "-w", str(path), what, quiet=True)
     assert process.stderr is not None
     line = process.stderr.readline()
     while line and b"listening on" not in line:
@@ -91,6 +89,13 @@ class Connection:
             if (sender, number) == (side, description):
                 return frame
         raise LabError(f"no alert {description} from the {side}: {self.alerts()}")
+
+    def fatal(self, side: str) -> int:
+        """The frame of that side's fatal alert, whatever its number: stacks differ, and so do their versions."""
+        found = [frame for sender, level, _, frame in self.alerts() if (sender, level) == (side, 2)]
+        if not found:
+            raise LabError(f"no fatal alert from the {side}: {self.alerts()}")
+        return found[0]
 
     def message(self, kind: int, side: str = "") -> int:
         """The frame that completes the first handshake message of that number."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from lab.net import Host
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
+_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 _NGINX = """daemon off;
 worker_processes 1;
 pid {folder}/{name}.pid;
@@ -32,9 +37,7 @@ def nginx(host: Host, body: str, *, port: int = 443, name: str = "", outer: str 
     conf = host.folder / f"{name}.conf"
     conf.write_text(_NGINX.format(folder=host.folder, name=name, body=body, outer=outer))
     host.serve("nginx", "-p", str(host.folder), "-c", str(conf), "-e", str(host.folder / f"{name}-error.log"), port=port)
-    kept = [
-        line.strip() for line in body.splitlines() if "_ssl_" in line or line.strip().startswith(("ssl_", "listen", "proxy_"))
-    ]
+    kept = [line.strip() for line in body.splitlines() if "_ssl_" in line or line.strip().startswith(("ssl_", "listen", "proxy_"))]
     host.commands += [f"  # {line}".replace(str(host.folder) + "/", "") for line in kept]
     return host.folder / f"{name}-error.log"
 
@@ -78,6 +81,29 @@ def gnutls_serv(host: Host, certificate: Sequence[str], *options: str, port: int
     """`gnutls-serv` as a small web server; gives its log."""
     words = ["gnutls-serv", "--http", "-p", str(port), "--x509certfile", certificate[0], "--x509keyfile", certificate[1]]
     return host.serve(*words, *options, port=port)
+
+
+def go(host: Host, certificate: Sequence[str], *options: str, port: int = 8443) -> Path:
+    """The Go server of lab/programs."""
+    words = [_built("serve"), "-address", f":{port}", "-cert", certificate[0], "-key", certificate[1]]
+    return host.serve(*words, *options, port=port)
+
+
+def java(host: Host, program: str, *options: str, port: int, properties: Sequence[str] = ()) -> Path:
+    """A Java program of lab/programs, run from its source."""
+    words = ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", *properties, str(PROGRAMS / program)]
+    return host.serve(*words, *options, port=port)
+
+
+@functools.cache
+def _built(program: str) -> str:
+    """Compile a Go program of lab/programs once per run of the lab, into Go's own cache and a folder that goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="lab-")
+    _FOLDERS.append(folder)
+    path = Path(folder.name) / program
+    words = ["go", "build", "-o", str(path), str(PROGRAMS / f"{program}.go")]
+    subprocess.run(words, check=True, capture_output=True, env={**os.environ, "GOFLAGS": "-mod=mod", "GO111MODULE": "off"})
+    return str(path)
 
 
 def python(host: Host, program: str, *options: str, port: int = 443) -> Path:

@@ -30,9 +30,7 @@ class Door:
 
     def partner(self, above: pki.Issued | None = None, days: tuple[int, int] = (-40, 300)) -> tuple[str, str]:
         """A client's certificate and key."""
-        return pki.write(
-            self.lab.work, "partner", pki.leaf(above or self.partners, "till-17.maple.test", days=days, usage="client")
-        )
+        return pki.write(self.lab.work, "partner", pki.leaf(above or self.partners, "till-17.maple.test", days=days, usage="client"))
 
     def refused(self, cause: str, tls13: bool = False, truth: str = "") -> None:
         """What the verdict has to be: likely, and in TLS 1.3 not which fault the certificate has."""
