@@ -1,0 +1,1 @@
+"""Generators and checks that the project itself uses; nothing here is shipped."""
