@@ -28,10 +28,10 @@ test-stacks: $(VENV)/dev.stamp  ## the tests that need real foreign TLS stacks o
 check: $(VENV)/dev.stamp  ## ruff, mypy --strict, generated documents
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m tools.docs --check
+	@for tool in tools/make_*.py; do echo $$tool --check; $(BIN)/python $$tool --check || exit 1; done
 
-docs: $(VENV)/dev.stamp  ## write the generated documents and the schema
-	$(BIN)/python -m tools.docs
+docs: $(VENV)/dev.stamp  ## write everything that is generated: registry, schema, documents
+	@for tool in tools/make_*.py; do echo $$tool; $(BIN)/python $$tool || exit 1; done
 
 accuracy: $(VENV)/run.stamp  ## 544 labelled captures of real stacks, all and held out
 	$(BIN)/python benchmarks/accuracy.py
