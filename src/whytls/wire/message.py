@@ -1,180 +1,359 @@
-"""Handshake messages as values (RFC 8446 section 4, RFC 5246 section 7.4, SSL 3.0, the SSLv2 ClientHello).
+"""Handshake messages: ``read`` makes values from bytes (RFC 8446 section 4, RFC 5246 section 7.4, SSL 3.0).
 
-A message that is not known, or a part of one that is damaged, stays a value: a reader of captures must go on.
-GREASE values (RFC 8701) are taken out of every list here; ``ClientHello.greased`` says that there were some.
+A message that is not known, or a part of one that is damaged, stays a value: a reader of captures must go on. The values
+themselves stand in ``value.py`` and are passed on here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-
-class Extension(NamedTuple):
-    """One extension as it stood on the wire."""
-
-    number: int
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ClientHello:
-    """What a client offers. ``None`` means that the extension was absent, an empty tuple that it was empty."""
-
-    legacy_version: int  # the version field of the message itself
-    random: bytes
-    session_id: bytes
-    cipher_suites: tuple[int, ...]
-    compression_methods: tuple[int, ...]
-    extensions: tuple[Extension, ...]
-    server_name: str | None = None
-    supported_versions: tuple[int, ...] | None = None
-    groups: tuple[int, ...] | None = None
-    signature_algorithms: tuple[int, ...] | None = None
-    signature_algorithms_cert: tuple[int, ...] | None = None
-    alpn: tuple[str, ...] | None = None
-    key_shares: tuple[int, ...] | None = None  # the groups for which a share was sent
-    psk: bool = False  # pre_shared_key present: the client tries to resume (TLS 1.3)
-    session_ticket: bool = False  # a non-empty session_ticket (TLS 1.2 and before)
-    early_data: bool = False
-    extended_master_secret: bool = False
-    secure_renegotiation: bool = False  # renegotiation_info, or its signalling suite 0x00ff
-    fallback: bool = False  # TLS_FALLBACK_SCSV 0x5600 offered
-    cookie: bool = False
-    encrypted_client_hello: bool = False
-    greased: bool = False
-    sslv2: bool = False  # came as an SSLv2 CLIENT-HELLO
-    problem: str | None = None  # what could not be read in it, with the offset
-
-    @property
-    def versions(self) -> tuple[int, ...]:
-        """The versions offered, highest first: supported_versions, else all from SSL 3.0 up to the version field."""
-        if self.supported_versions is not None:
-            return tuple(sorted(self.supported_versions, reverse=True))
-        top = min(self.legacy_version, 0x0303)
-        return tuple(v for v in (0x0303, 0x0302, 0x0301, 0x0300) if v <= top) or (self.legacy_version,)
-
-    @property
-    def max_version(self) -> int:
-        """The highest version offered, as on the wire (0x0303 is TLS 1.2)."""
-        return self.versions[0] if self.versions else self.legacy_version
-
-    def has(self, number: int) -> bool:
-        """Whether the extension of that number is in the hello."""
-        return any(e.number == number for e in self.extensions)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerHello:
-    """What the server chose; also the HelloRetryRequest (``is_retry``), which has the same form."""
-
-    version: int  # the version chosen (supported_versions if present)
-    legacy_version: int
-    random: bytes
-    session_id: bytes
-    cipher_suite: int
-    compression_method: int
-    extensions: tuple[Extension, ...]
-    group: int | None = None  # of key_share: the group chosen, or asked for in a HelloRetryRequest
-    alpn: str | None = None
-    psk: int | None = None  # the identity chosen: this is a resumption (TLS 1.3)
-    cookie: bool = False
-    extended_master_secret: bool = False
-    secure_renegotiation: bool = False
-    is_retry: bool = False
-    downgrade: int | None = None  # the version that the sentinel in random protects (RFC 8446 section 4.1.3)
-    problem: str | None = None
-
-    def has(self, number: int) -> bool:
-        """Whether the extension of that number is in the hello."""
-        return any(e.number == number for e in self.extensions)
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """The chain that one side sent, each certificate in DER, the sender's own first; empty when it has none."""
-
-    chain: tuple[bytes, ...]
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateRequest:
-    """The server asks for a client certificate (TLS 1.2 and before; TLS 1.3 hides it)."""
-
-    certificate_types: tuple[int, ...]
-    signature_algorithms: tuple[int, ...] | None  # absent before TLS 1.2
-    authorities: tuple[bytes, ...]  # acceptable issuers, each a DER Name; empty: any
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServerKeyExchange:
-    """The server's key-exchange parameters (TLS 1.2 and before)."""
-
-    kind: str  # "ecdhe", "dhe", "other"
-    group: int | None = None  # ecdhe: the named curve
-    dh_bits: int | None = None  # dhe: size of the prime
-    signature_scheme: int | None = None  # TLS 1.2
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlainMessage:
-    """Any other handshake message: its type and length are all that is needed."""
-
-    number: int  # the HandshakeType
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class MalformedMessage:
-    """A handshake message that contradicts itself, or is none; what is wrong and at which byte of it."""
-
-    number: int
-    problem: str
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A plain alert: level (1 warning, 2 fatal) and description number."""
-
-    level: int
-    description: int
-
-    @property
-    def fatal(self) -> bool:
-        """Whether its level says fatal."""
-        return self.level == 2
-
-
-@dataclass(frozen=True, slots=True)
-class EncryptedRecord:
-    """A record under keys we do not have: the outer type and the length of its body are all that shows."""
-
-    content_type: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignBytes:
-    """Bytes that are not TLS: the first of them (at most 256), and how many there were."""
-
-    head: bytes
-    length: int
-
-
-Message = (
-    ClientHello
-    | ServerHello
-    | Certificate
-    | CertificateRequest
-    | ServerKeyExchange
-    | PlainMessage
-    | MalformedMessage
-    | Alert
-    | EncryptedRecord
-    | ForeignBytes
+from whytls.exceptions import Malformed
+from whytls.wire.cursor import Cursor, numbers16, typed_blocks, whole_list16
+from whytls.wire.extension import CLIENT, SERVER, certificate_authorities, without_grease
+from whytls.wire.registry import GREASE, is_tls13, suite_facts
+from whytls.wire.value import (
+    Alert,
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    ClientHello,
+    EncryptedExtensions,
+    EncryptedRecord,
+    Extension,
+    ForeignBytes,
+    MalformedMessage,
+    Message,
+    NewSessionTicket,
+    PlainMessage,
+    ServerHello,
+    ServerKeyExchange,
 )
 
+__all__ = [
+    "Alert",
+    "Certificate",
+    "CertificateRequest",
+    "CertificateVerify",
+    "ClientHello",
+    "EncryptedExtensions",
+    "EncryptedRecord",
+    "Extension",
+    "ForeignBytes",
+    "MalformedMessage",
+    "Message",
+    "NewSessionTicket",
+    "PlainMessage",
+    "ServerHello",
+    "ServerKeyExchange",
+    "read",
+]
+
+
+# RFC 8446 section 4.1.3: the ServerHello with this random is a HelloRetryRequest.
+RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+# Section 4.1.3: the end of a random that says "I speak more than I chose here", and what it protects.
+_DOWNGRADE = {b"DOWNGRD\x01": 0x0303, b"DOWNGRD\x00": 0x0302}
+
+
+def read(number: int, body: bytes, version: int | None = None, suite: int | None = None) -> Message:
+    """The handshake message of that number (HandshakeType) with that body, without its four bytes of header.
+
+    ``version`` is the one negotiated, ``suite`` the cipher suite; where they are not known the layout is told from the bytes.
+    Never raises: a message that contradicts itself is returned as far as it could be read, with ``problem`` set, or as a
+    MalformedMessage where nothing of it could be used.
+    """
+    reader = _READERS.get(number)
+    if reader is None:
+        return PlainMessage(number, len(body))
+    try:
+        return reader(body, version, suite)
+    except Malformed as error:
+        return MalformedMessage(number, error.problem, error.offset or 0)
+
+
+def _client_hello(body: bytes, version: int | None, suite: int | None) -> Message:
+    at = Cursor(body)
+    legacy_version, random = at.u16("client_version"), at.take(32, "random")
+    session_id, methods = b"", b""
+    suites: tuple[int, ...] = ()
+    blocks: list[Extension] = []
+    problem = None
+    try:
+        session_id = at.vector(1, "session_id")
+        size = at.u16("cipher_suites")
+        suites = numbers16(body, at.at, size, "cipher_suites")
+        at.at += size
+        methods = at.vector(1, "compression_methods")
+        problem = _extensions(at, blocks)
+    except Malformed as error:
+        problem = str(error)
+    fields, wrong, greased = _client_fields(blocks)
+    if not GREASE.isdisjoint(suites):
+        suites, greased = without_grease(suites), True
+    if 0x00FF in suites:
+        fields["secure_renegotiation"] = True
+    if 0x5600 in suites:
+        fields["fallback"] = True
+    extensions = tuple(blocks)
+    if not GREASE.isdisjoint([number for number, _ in blocks]):
+        extensions, greased = tuple([e for e in blocks if e.number not in GREASE]), True
+    problem = problem or wrong
+    return ClientHello(legacy_version, random, session_id, suites, tuple(methods), extensions, greased=greased, problem=problem, **fields)
+
+
+def _client_fields(blocks: list[Extension]) -> tuple[dict[str, Any], str | None, bool]:
+    """The fields of a ClientHello that its extensions fill, what could not be read in them, and whether GREASE was there."""
+    fields: dict[str, Any] = {}
+    problem, greased = None, False
+    for number, content in blocks:
+        known = CLIENT.get(number)
+        if known is None:
+            continue
+        name, reader, listed = known
+        try:
+            value = reader(content)
+        except Malformed as error:
+            problem = problem or f"{name}: {error}"
+            continue
+        if listed and not GREASE.isdisjoint(value):
+            value, greased = without_grease(value), True
+        fields[name] = value
+    if "psk" in fields and blocks[-1].number != 41:
+        problem = problem or "pre_shared_key is not the last extension"  # RFC 8446 section 4.2.11
+    return fields, problem, greased
+
+
+def _extensions(at: Cursor, blocks: list[Extension]) -> str | None:
+    """Reads the extensions up to the end of the message into ``blocks``; what is wrong with them, if they could be read."""
+    if not at.left:
+        return None  # TLS 1.2 and before can do without
+    size = at.u16("extensions")
+    end = at.at + size
+    if end > at.end:
+        typed_blocks(at.data, at.at, at.end, blocks, Extension)
+        raise Malformed(f"the extensions say {size} bytes, {at.left} are left", offset=at.at)
+    typed_blocks(at.data, at.at, end, blocks, Extension)
+    at.at = end
+    at.finish("the message")
+    if len(dict(blocks)) != len(blocks):
+        seen: set[int] = set()
+        twice = next(n for n, _ in blocks if n in seen or seen.add(n))  # type: ignore[func-returns-value]
+        return f"extension {twice} stands there twice"
+    return None
+
+
+def _server_hello(body: bytes, version: int | None, suite: int | None) -> Message:
+    at = Cursor(body)
+    legacy_version, random = at.u16("server_version"), at.take(32, "random")
+    session_id, chosen, method, problem = b"", 0, 0, None
+    blocks: list[Extension] = []
+    draft = 0x7F00 <= legacy_version < 0x7F16  # drafts of TLS 1.3 before 22 had neither session_id nor compression
+    if not draft:
+        session_id = at.vector(1, "session_id")
+    chosen = at.u16("cipher_suite")
+    try:
+        if not draft:
+            method = at.u8("compression_method")
+        problem = _extensions(at, blocks)
+    except Malformed as error:
+        problem = str(error)
+    fields, wrong = _server_fields(blocks)
+    return ServerHello(
+        fields.pop("version", legacy_version),
+        legacy_version,
+        random,
+        session_id,
+        chosen,
+        method,
+        tuple(blocks),
+        is_retry=random == RETRY_RANDOM,
+        downgrade=_DOWNGRADE.get(random[24:]),
+        problem=problem or wrong,
+        **fields,
+    )
+
+
+def _server_fields(blocks: list[Extension]) -> tuple[dict[str, Any], str | None]:
+    fields: dict[str, Any] = {}
+    problem = None
+    for number, content in blocks:
+        known = SERVER.get(number)
+        if known is None:
+            continue
+        try:
+            fields[known[0]] = known[1](content)
+        except Malformed as error:
+            problem = problem or f"{known[0]}: {error}"
+    return fields, problem
+
+
+def _draft_retry(body: bytes, version: int | None, suite: int | None) -> Message:
+    """The HelloRetryRequest of drafts 16 to 21 of TLS 1.3, a message of its own (number 6)."""
+    at = Cursor(body)
+    chosen = at.u16("server_version")
+    picked = at.u16("cipher_suite") if chosen >= 0x7F13 else 0
+    blocks: list[Extension] = []
+    problem = _extensions(at, blocks)
+    fields, wrong = _server_fields(blocks)
+    fields.pop("version", None)
+    return ServerHello(chosen, chosen, b"", b"", picked, 0, tuple(blocks), is_retry=True, problem=problem or wrong, **fields)
+
+
+def _certificate(body: bytes, version: int | None, suite: int | None) -> Message:
+    at = Cursor(body)
+    tls13 = is_tls13(version)
+    if tls13:
+        at.vector(1, "certificate_request_context")
+    chain: list[bytes] = []
+    problem = None
+    try:
+        inner = at.block(3, "certificate_list")
+        while inner.left:
+            chain.append(inner.vector(3, "certificate"))
+            if tls13:
+                inner.vector(2, "extensions of a certificate")
+        at.finish("Certificate")
+    except Malformed as error:
+        problem = str(error)
+    return Certificate(tuple(chain), problem)
+
+
+def _certificate_request(body: bytes, version: int | None, suite: int | None) -> Message:
+    if is_tls13(version):
+        return _certificate_request_13(body)
+    if version is None:
+        try:
+            return _certificate_request_12(body, True)
+        except Malformed:
+            return _certificate_request_12(body, False)
+    return _certificate_request_12(body, version >= 0x0303)
+
+
+def _certificate_request_12(body: bytes, schemes: bool) -> CertificateRequest:
+    """RFC 5246 section 7.4.4; before TLS 1.2 without the signature algorithms."""
+    at = Cursor(body)
+    types = tuple(at.vector(1, "certificate_types"))
+    algorithms = None
+    if schemes:
+        listed = at.vector(2, "supported_signature_algorithms")
+        algorithms = without_grease(numbers16(listed, 0, len(listed), "supported_signature_algorithms"))
+    return CertificateRequest(types, algorithms, certificate_authorities(at.rest()))
+
+
+def _certificate_request_13(body: bytes) -> CertificateRequest:
+    """RFC 8446 section 4.3.2: all is in extensions."""
+    at = Cursor(body)
+    at.vector(1, "certificate_request_context")
+    blocks: list[Extension] = []
+    problem = _extensions(at, blocks)
+    held = dict(blocks)
+    algorithms = without_grease(whole_list16(held[13], "signature_algorithms")) if 13 in held else None
+    return CertificateRequest((), algorithms, certificate_authorities(held[47]) if 47 in held else (), problem)
+
+
+def _server_key_exchange(body: bytes, version: int | None, suite: int | None) -> Message:
+    """RFC 5246 section 7.4.3, RFC 8422 section 5.4, RFC 4279: its form follows from the suite and stands nowhere in it."""
+    facts = suite_facts(suite) if suite is not None else None
+    exchange = facts.key_exchange if facts else ("ECDHE" if body[:1] == b"\x03" else "DHE")
+    at = Cursor(body)
+    if facts and facts.authentication == "PSK":
+        at.vector(2, "psk_identity_hint")
+    read = _PARAMETERS.get(exchange)
+    if read is None:
+        return ServerKeyExchange("other")
+    result = read(at)
+    if result.problem or not at.left or version is None or version < 0x0303:
+        return result
+    try:
+        return result._replace(signature_scheme=at.u16("signature_algorithm"))
+    except Malformed as error:
+        return result._replace(problem=str(error))
+
+
+def _ecdhe(at: Cursor) -> ServerKeyExchange:
+    kind = at.u8("curve_type")
+    if kind != 3:
+        return ServerKeyExchange("ecdhe", problem=f"the curve is not a named one (curve_type {kind})")
+    result = ServerKeyExchange("ecdhe", group=at.u16("named_curve"))
+    return _rest_of(result, at, (1,))
+
+
+def _dhe(at: Cursor) -> ServerKeyExchange:
+    result = ServerKeyExchange("dhe", dh_bits=int.from_bytes(at.vector(2, "dh_p"), "big").bit_length())
+    return _rest_of(result, at, (2, 2))
+
+
+def _rsa(at: Cursor) -> ServerKeyExchange:
+    result = ServerKeyExchange("rsa", rsa_bits=int.from_bytes(at.vector(2, "rsa_modulus"), "big").bit_length())
+    return _rest_of(result, at, (2,))
+
+
+def _rest_of(result: ServerKeyExchange, at: Cursor, widths: tuple[int, ...]) -> ServerKeyExchange:
+    """Steps over the parameters that no verdict needs."""
+    try:
+        for width in widths:
+            at.vector(width, "a parameter")
+    except Malformed as error:
+        return result._replace(problem=str(error))
+    return result
+
+
+_PARAMETERS: dict[str, Callable[[Cursor], ServerKeyExchange]] = {"ECDHE": _ecdhe, "DHE": _dhe, "RSA": _rsa}
+
+
+def _certificate_verify(body: bytes, version: int | None, suite: int | None) -> Message:
+    if version is None:  # with the algorithm in front of it, the signature's length fits; if not, there is none
+        version = 0x0303 if len(body) >= 4 and body[2] << 8 | body[3] == len(body) - 4 else 0x0302
+    at = Cursor(body)
+    scheme = at.u16("signature_algorithm") if version >= 0x0303 else None
+    try:
+        at.vector(2, "signature")
+        at.finish("CertificateVerify")
+    except Malformed as error:
+        return CertificateVerify(scheme, str(error))
+    return CertificateVerify(scheme)
+
+
+def _new_session_ticket(body: bytes, version: int | None, suite: int | None) -> Message:
+    at = Cursor(body)
+    lifetime = at.u32("ticket_lifetime")
+    if is_tls13(version):  # RFC 8446 section 4.6.1
+        at.u32("ticket_age_add")
+        at.vector(1, "ticket_nonce")
+        return NewSessionTicket(lifetime, len(at.vector(2, "ticket")))
+    length = len(at.vector(2, "ticket"))  # RFC 5077 section 3.3
+    at.finish("NewSessionTicket")
+    return NewSessionTicket(lifetime, length)
+
+
+def _encrypted_extensions(body: bytes, version: int | None, suite: int | None) -> Message:
+    blocks: list[Extension] = []
+    problem = _extensions(Cursor(body), blocks)
+    fields, wrong = _server_fields(blocks)
+    return EncryptedExtensions(tuple(blocks), fields.get("alpn"), problem or wrong)
+
+
+def _empty(number: int) -> Callable[[bytes, int | None, int | None], Message]:
+    def reader(body: bytes, version: int | None, suite: int | None) -> Message:
+        if body:
+            raise Malformed(f"a message that is always empty has {len(body)} bytes", offset=0)
+        return PlainMessage(number, 0)
+
+    return reader
+
+
+_READERS: dict[int, Callable[[bytes, int | None, int | None], Message]] = {
+    0: _empty(0),  # HelloRequest
+    1: _client_hello,
+    2: _server_hello,
+    4: _new_session_ticket,
+    6: _draft_retry,
+    8: _encrypted_extensions,
+    11: _certificate,
+    12: _server_key_exchange,
+    13: _certificate_request,
+    14: _empty(14),  # ServerHelloDone
+    15: _certificate_verify,
+}
