@@ -1,0 +1,248 @@
+"""``whytls diagnose``: a few lines over ``whytls.diagnose``: reads the call, picks the report, tells how it ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING, Any
+
+from whytls.cli.options import COLOUR, Command, Option, read
+from whytls.exceptions import UsageError, WhytlsError
+from whytls.filters import HOPS, Filters
+from whytls.report.reading import Reading, Report
+from whytls.report.terminal import Style, style_of
+
+if TYPE_CHECKING:
+    from whytls.api import Run
+
+FORMATS = ("text", "json", "jsonl", "csv")
+TOPOLOGY = "whytls.toml"
+
+COMMAND = Command(
+    name="diagnose",
+    title="why did TLS fail? reads a capture and names the cause of every failed handshake",
+    usage="whytls diagnose FILE... [options]",
+    text="Reads captures and says of every failed TLS handshake why it failed, on which hop, who can fix it and how.",
+    argument="FILE",
+    argument_help="pcap or pcapng, plain or compressed (gzip, zstd, xz); a folder; - for a pipe",
+    completes="file",
+    groups=(
+        (
+            "which machine is what (address, network 10.0.9.0/24, :port or address:port; repeatable)",
+            (
+                Option(("--router",), "a Router: what clients connect to", "ADDRESS", repeat=True),
+                Option(("--message-processor",), "a Message Processor: what connects to backends", "ADDRESS", repeat=True),
+                Option(("--backend",), "a backend server", "ADDRESS", repeat=True),
+                Option(("--topology",), "the same from a file (default: ./whytls.toml, if there)", "FILE", completes="file"),
+            ),
+        ),
+        (
+            "what is known besides",
+            (
+                Option(("--trust",), "truststore (PEM) of the side that rejected the certificate", "FILE", completes="file"),
+                Option(("--at",), "judge certificates at this time, not at that of the capture", "TIME"),
+            ),
+        ),
+        (
+            "which handshakes (several values of one option: any of them)",
+            (
+                Option(("--host",), "client or server has this address, or is in this network", "ADDRESS", repeat=True),
+                Option(("--port",), "client or server has this port", "PORT", repeat=True),
+                Option(("--sni",), 'server name, with * and ?; "" is a ClientHello without one', "NAME", repeat=True),
+                Option(("--cause",), "this cause (whytls explain lists them)", "CAUSE", repeat=True, completes="slug"),
+                Option(("--hop",), "northbound, southbound or direct", repeat=True, choices=HOPS),
+                Option(("--since",), "began at this time or later (2026-03-01T09:30, UTC; or seconds since 1970)", "TIME"),
+                Option(("--until",), "began before this time", "TIME"),
+                Option(("--all",), "also those that did not fail"),
+            ),
+        ),
+        (
+            "output",
+            (
+                Option(("--verbose", "-v"), "all evidence, alternatives and fixes, with what can be copied"),
+                Option(("--show",), "draw one handshake message by message; N is the number of any frame in it", "N"),
+                Option(("--format",), "text (default), json, jsonl (a line each) or csv", choices=FORMATS, default="text"),
+                Option(("--output",), "write to this file instead of the terminal", "FILE", completes="file"),
+                Option(("--extract-certs",), "write the certificates that were sent here", "DIR", completes="directory"),
+                COLOUR,
+                Option(("--no-progress",), "no progress bar"),
+            ),
+        ),
+    ),
+    examples=(
+        ("whytls diagnose edge.pcap", "every failure, identical ones folded"),
+        ("whytls diagnose edge.pcap --show 4 -v", "one handshake, message by message"),
+        ("tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -", "while it happens"),
+        ("whytls diagnose edge.pcap --router 10.0.1.5 --message-processor 10.0.1.7", "names the hop"),
+        ("whytls diagnose edge.pcap --format jsonl | jq .cause", "for programs"),
+    ),
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Diagnose what the call names; the value is the exit code."""
+    values = read(COMMAND, arguments)
+    paths = _paths(values["argument"])
+    filters = _filters(values)
+    if values["show"] and values["format"] != "text":
+        raise UsageError("--show draws for people", hint="leave --format out")
+    with ExitStack() as open_things:
+        out = _output(values["output"], paths, open_things)
+        progress = _progress(values, out, "-" in paths)
+        if progress is not None:
+            open_things.callback(progress.close)
+        started = _start(values, paths, filters, progress)
+        style = style_of(out, values["color"])
+        if values["show"]:
+            return _show(started, values, style, out.write)
+        return _report(started, values, paths, bool(filters), style, out, progress)
+
+
+def _start(values: dict[str, Any], paths: list[str], filters: Filters, progress: Callable[[int, int | None], None] | None) -> Run:
+    from whytls.api import diagnose
+
+    return diagnose(
+        *paths,
+        router=values["router"],
+        message_processor=values["message_processor"],
+        backend=values["backend"],
+        topology=values["topology"] or (TOPOLOGY if os.path.isfile(TOPOLOGY) else None),
+        trust=values["trust"],
+        at=values["at"],
+        all=bool(values["all"] or values["show"] or values["extract_certs"]),
+        filters=filters if filters else None,
+        progress=progress,
+    )
+
+
+def _report(
+    started: Run, values: dict[str, Any], paths: list[str], filtered: bool, style: Style, out: IO[str], progress: Any
+) -> int:
+    live = "-" in paths
+    report = _reporter(values, style, out, live, 2 if len(paths) > 1 or os.path.isdir(paths[0]) else 1)
+    folder = _folder(values["extract_certs"])
+    stopped, error = False, None
+    if live:
+        _let_the_pipe_end()
+    try:
+        for diagnosis in started:
+            if folder is not None:
+                folder.add(diagnosis)
+            if diagnosis.cause is not None or values["all"]:
+                report.add(diagnosis)
+                if live:
+                    out.flush()
+    except KeyboardInterrupt:
+        stopped = True
+    except WhytlsError as problem:
+        error = str(problem)
+    if progress is not None:
+        progress.close()
+    warnings = [*started.warnings, *(folder.close() if folder is not None else ())]
+    report.close(Reading(started.tally, warnings, filtered, stopped, error))
+    out.flush()
+    return _ending(report, values, warnings, stopped, error)
+
+
+def _ending(report: Report, values: dict[str, Any], warnings: Sequence[str], stopped: bool, error: str | None) -> int:
+    from whytls.cli.main import INTERRUPTED, complain
+
+    if values["format"] in ("jsonl", "csv"):  # these have no place for notes
+        for warning in warnings[:20]:
+            complain(f"note: {warning}")
+    if error is not None:
+        return complain(error)
+    if stopped:
+        return INTERRUPTED
+    return 1 if report.failed else 0
+
+
+def _reporter(values: dict[str, Any], style: Style, out: IO[str], live: bool, files: int) -> Report:
+    if values["format"] in ("json", "jsonl"):
+        from whytls.report.json import JsonReport
+
+        return JsonReport(out.write, lines=values["format"] == "jsonl")
+    if values["format"] == "csv":
+        from whytls.report.table import TableReport
+
+        return TableReport(out.write)
+    from whytls.report.text import TextReport
+
+    return TextReport(out.write, style, verbose=values["verbose"], follow=live, files=files)
+
+
+def _show(started: Run, values: dict[str, Any], style: Style, write: Callable[[str], object]) -> int:
+    from whytls.report.ladder import draw, find, ladder
+    from whytls.report.text import block
+
+    diagnosis = find(started, values["show"])
+    lines = draw(ladder(diagnosis.handshake, diagnosis.hop), style, verbose=values["verbose"]) if diagnosis.handshake else []
+    for line in [*lines, "", *block(diagnosis, style, verbose=True)]:
+        write(style.sign(line) + "\n")
+    return 1 if diagnosis.cause is not None else 0
+
+
+def _paths(given: Sequence[str]) -> list[str]:
+    if not given:
+        raise UsageError("which capture?", hint="whytls diagnose edge.pcap, or - for a pipe")
+    if "-" in given and sys.stdin.isatty():
+        raise UsageError("nothing is piped in", hint="tcpdump -i any -s 0 -w - | whytls diagnose -")
+    return list(given)
+
+
+def _filters(values: dict[str, Any]) -> Filters:
+    if values["cause"]:
+        from whytls.causes import RETIRED, slugs
+
+        known = slugs()
+        values["cause"] = [RETIRED.get(slug, slug) for slug in values["cause"]]
+        for slug in values["cause"]:
+            if slug not in known:
+                from difflib import get_close_matches
+
+                near = ", ".join(get_close_matches(slug, known, 3, 0.4))
+                hint = f"did you mean {near}?" if near else "whytls explain lists them"
+                raise UsageError(f"there is no cause {slug!r}", hint=hint)
+    return Filters.of(**{name: values[name] for name in ("host", "port", "sni", "cause", "hop", "since", "until")})
+
+
+def _output(path: str | None, paths: Sequence[str], open_things: ExitStack) -> IO[str]:
+    if path is None or path == "-":
+        return sys.stdout
+    if os.path.exists(path) and any(p != "-" and os.path.exists(p) and os.path.samefile(p, path) for p in paths):
+        raise UsageError(f"{path} is the capture itself", hint="--output names the file to be written")
+    return open_things.enter_context(open(path, "w", encoding="utf-8", errors="backslashreplace"))
+
+
+def _progress(values: dict[str, Any], out: IO[str], live: bool) -> Any:
+    if values["no_progress"] or live or not sys.stderr.isatty():
+        return None
+    if values["format"] != "text" and out.isatty():  # lines come while it reads, and would run through the bar
+        return None
+    from whytls.cli.progress import Progress
+
+    return Progress()
+
+
+def _folder(path: str | None) -> Any:
+    if path is None:
+        return None
+    from whytls.report.certificates import CertificateFolder
+
+    return CertificateFolder(path)
+
+
+def _let_the_pipe_end() -> None:
+    """The first Ctrl-C ends tcpdump in front of the pipe; we read what it still writes, and judge. The second one stops us."""
+    import signal
+
+    def first(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        print("whytls: judging what was read; Ctrl-C again stops at once", file=sys.stderr)
+
+    try:
+        signal.signal(signal.SIGINT, first)
+    except ValueError:  # called from a thread of a Python program, which keeps its own way with signals
+        pass

@@ -1,0 +1,51 @@
+"""``whytls explain``: a cause's page, or the list of all causes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from whytls.cli.options import COLOUR, Command, Option, read
+
+if TYPE_CHECKING:
+    from whytls.api import CausePage
+
+COMMAND = Command(
+    name="explain",
+    title="what a cause means, how it looks and how it is fixed",
+    usage="whytls explain [CAUSE] [--format text|markdown|json]",
+    text="Prints the page of a cause: what happened, how it looks, what to tell it from, how it is fixed.\n"
+    "Without a cause it lists them all.",
+    argument="CAUSE",
+    argument_help="the cause's name, as whytls diagnose prints it: sni-missing, chain-incomplete, ...",
+    groups=(
+        (
+            "output",
+            (
+                Option(("--format",), "text (default), markdown or json", choices=("text", "markdown", "json"), default="text"),
+                COLOUR,
+            ),
+        ),
+    ),
+    examples=(("whytls explain sni-missing", "the page of one cause"), ("whytls explain", "all causes, a line each")),
+    several=False,
+    completes="slug",
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print one page, or the list."""
+    from whytls import api
+    from whytls.report import pages
+    from whytls.report.terminal import style_of
+
+    values = read(COMMAND, arguments)
+    style = style_of(sys.stdout, values["color"])
+    if values["argument"]:
+        page: CausePage = api.explain(values["argument"][0])
+        text = pages.page(page, values["format"], style)
+    else:
+        text = pages.listing([api.explain(slug) for slug in api.causes()], values["format"], style)
+    sys.stdout.write(text)
+    return 0

@@ -1,0 +1,324 @@
+"""The terminal report: a short block per failure, identical ones folded, a summary at the end.
+
+Folding is done while reading: a failure like one before it is only counted. What is kept of a group is its finished text
+and three numbers, so that a storm of millions of failures takes the memory of its different ones, and of at most 10,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from whytls.model import Alternative, Diagnosis, Endpoint, Evidence, Fix, Hop, Owner, Side
+from whytls.report.reading import Reading
+from whytls.report.terminal import PLAIN, Style
+from whytls.report.visible import clipped, visible
+
+if TYPE_CHECKING:
+    from whytls.capture.recording import Tally
+
+MOST_GROUPS = 10_000
+SHORT_LINES = 6  # of a failure in the short form, if nothing else belongs to it
+MOST_WARNINGS = 10
+
+OWNERS: dict[Owner, str] = {
+    "client": "client",
+    "gateway": "gateway operator",
+    "backend": "backend operator",
+    "network": "network operator",
+    "server": "server operator",
+}
+_CONFIDENCE_COLOUR = {"proven": "green", "likely": "yellow", "possible": "yellow"}
+_GRADES = {
+    "check": "only a check; changes nothing",
+    "reload": "needs a reload",
+    "restart": "needs a restart",
+    "weakens security": "weakens security",
+}
+
+
+def side_names(hop: Hop) -> dict[Side, str]:
+    """How client and server are called on this hop."""
+    if hop == "northbound":
+        return {"client": "client", "server": "Router"}
+    if hop == "southbound":
+        return {"client": "Message Processor", "server": "backend"}
+    return {"client": "client", "server": "server"}
+
+
+def many(number: int, one: str, more: str | None = None) -> str:
+    """``1 packet``, ``1,204 packets``."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+@dataclass(slots=True)
+class _Group:
+    """Failures that are alike: the text of the first, how many there were, where the last one is."""
+
+    head: list[str]
+    tail: list[str]
+    first: str
+    last: str
+    count: int = 1
+
+
+class TextReport:
+    """Writes diagnoses as text; ``add`` each, then ``close`` with what was read.
+
+    A report of a file is written at its end, each failure once with its number. ``follow`` is for a pipe that goes on for
+    hours: each failure is written when it is first seen, and the numbers stand at the end.
+    """
+
+    def __init__(
+        self, write: Callable[[str], object], style: Style = PLAIN, *, verbose: bool = False, follow: bool = False, files: int = 1
+    ) -> None:
+        self._write, self._style, self._verbose, self._follow, self._files = write, style, verbose, follow, files
+        self._groups: dict[tuple[object, ...], _Group] = {}
+        self._by_cause: dict[str, int] = {}
+        self._beyond = 0
+        self.shown = 0  # diagnoses taken in
+        self.failed = 0  # of these, failures
+
+    def add(self, diagnosis: Diagnosis) -> None:
+        """Take one diagnosis in; in ``follow`` write it, if it is the first of its kind."""
+        d = diagnosis
+        self.shown += 1
+        if d.cause is not None:
+            self.failed += 1
+            self._by_cause[d.cause] = self._by_cause.get(d.cause, 0) + 1
+        key = (d.cause, d.detail, d.hop, d.server, d.client.address, d.sni, d.failing_side, d.confidence, d.outcome)
+        group = self._groups.get(key)
+        place = self._place(d)
+        if group is not None:
+            group.count += 1
+            group.last = place
+        elif len(self._groups) >= MOST_GROUPS:
+            self._beyond += 1
+        else:
+            head, tail = parts(d, self._style, verbose=self._verbose, files=self._files)
+            if self._follow:
+                self._lines([*head, *tail, ""])
+                head, tail = head[:1], []
+            self._groups[key] = _Group(head, tail, place, place)
+
+    def close(self, reading: Reading) -> None:
+        """Write what is left: the failures with their numbers, the summary, and what was odd about the input."""
+        if self._follow:
+            self._repeats()
+        else:
+            for group in self._groups.values():
+                self._lines([*group.head, *self._folded(group), *group.tail, *([""] if group.tail else [])])
+            if self._groups and not next(reversed(self._groups.values())).tail:
+                self._write("\n")
+        if self._beyond:
+            text = f"{many(self._beyond, 'handshake')} more, unlike the {MOST_GROUPS:,} shown; --format jsonl lists every one."
+            self._lines(self._style.fit(text, "  "))
+        self._lines(self._summary(reading))
+        self._warnings(reading.warnings)
+
+    def _place(self, d: Diagnosis) -> str:
+        return f"{visible(d.file)} #{d.frame}" if self._files > 1 and d.file else f"#{d.frame}"
+
+    def _folded(self, group: _Group) -> list[str]:
+        if group.count == 1:
+            return []
+        text = f"{group.count:,} handshakes, same cause, first {group.first}, last {group.last}"
+        return self._style.tint(self._style.fit(text, "  "), "bold")
+
+    def _repeats(self) -> None:
+        repeated = [group for group in self._groups.values() if group.count > 1]
+        for group in repeated:
+            self._lines([*group.head, *self._folded(group)])
+        if repeated:
+            self._write("\n")
+
+    def _summary(self, reading: Reading) -> list[str]:
+        style = self._style
+        lines = style.fit(headline(reading.tally, stopped=reading.stopped))
+        if lines:
+            lines[0] = style.paint(lines[0], "bold")
+        if reading.filtered:
+            lines += style.fit(f"{many(self.shown, 'handshake')} of them shown: the filters leave the others out.", "  ")
+        width = len(f"{max(self._by_cause.values(), default=0):,}")
+        for cause, count in sorted(self._by_cause.items(), key=lambda item: (-item[1], item[0])):
+            lines.append(f"  {count:>{width},}  {cause}")
+        if self._by_cause:
+            top = max(self._by_cause, key=lambda cause: self._by_cause[cause])
+            lines += style.tint(style.fit(f"More about a cause and its fix: whytls explain {top}", "  "), "dim")
+        return lines
+
+    def _warnings(self, warnings: Sequence[str]) -> None:
+        shown = warnings if self._verbose else warnings[:MOST_WARNINGS]
+        for warning in shown:
+            self._lines(self._style.tint(self._style.fit(f"note: {visible(warning)}", "", "      "), "yellow"))
+        if len(shown) < len(warnings):
+            self._lines([f"note: {len(warnings) - len(shown):,} more notes; --verbose shows them"])
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._write(self._style.sign(line) + "\n")
+
+
+def headline(tally: Tally, *, stopped: bool = False) -> str:
+    """What was read and how it went, in one or two sentences."""
+    read = f"{many(tally.packets, 'packet')}{' until you stopped it' if stopped else ''}"
+    if not tally.packets:
+        return f"No packet was read{' until you stopped it' if stopped else ': the recording is empty'}."
+    if not tally.handshakes:
+        return _nothing_found(tally, read)
+    counts = [f"{tally.completed:,} completed", f"{tally.failed:,} failed"]
+    if tally.unfinished:
+        counts.append(f"{tally.unfinished:,} unfinished (the recording ends before they do; --all shows them)")
+    if tally.failed:
+        return f"{many(tally.handshakes, 'handshake')} in {read}: {', '.join(counts)}."
+    how = f"{counts[0]}, {counts[2]}" if tally.unfinished else f"{'it' if tally.handshakes == 1 else 'all'} completed"
+    return f"Nothing failed: {many(tally.handshakes, 'handshake')} in {read}, {how}."
+
+
+def _nothing_found(tally: Tally, read: str) -> str:
+    if not tally.flows:
+        return f"No TLS handshake was found: {read}, none of them TCP. Was the right interface recorded, and the right port?"
+    return (
+        f"No TLS handshake was found: {read} of {many(tally.flows, 'TCP connection')}, {tally.not_tls:,} without TLS. "
+        "If they were open before the recording began, record again and connect anew."
+    )
+
+
+def block(d: Diagnosis, style: Style = PLAIN, *, verbose: bool = False, files: int = 1) -> list[str]:
+    """One diagnosis as lines: 4 to 6 of them, or with ``verbose`` all that is known."""
+    head, tail = parts(d, style, verbose=verbose, files=files)
+    return head + tail
+
+
+def parts(d: Diagnosis, style: Style, *, verbose: bool, files: int) -> tuple[list[str], list[str]]:
+    """What is said of one diagnosis: the line that names it with its sentence; and what proves and mends it."""
+    if d.cause is None:
+        return _header(d, style), _long(d, style, files) if verbose else []
+    return [*_header(d, style), *_title(d, style)], _long(d, style, files) if verbose else _short(d, style, files)
+
+
+def _header(d: Diagnosis, style: Style) -> list[str]:
+    marks = {"failed": ("✗", "red"), "completed": ("✓", "green"), "unfinished": ("…", "dim")}
+    mark, colour = marks[d.outcome]
+    if d.cause is not None and d.outcome != "failed":
+        mark, colour = "✗", "red"
+    pieces: list[tuple[str, tuple[str, ...]]] = [(f"{_end(d.client)} → {_end(d.server)}", ()), (d.hop, ("cyan",))]
+    if d.cause is not None:
+        pieces.append((d.cause + (f" ({d.detail})" if d.detail else ""), ("bold",)))
+        pieces.append((d.confidence or "possible", (_CONFIDENCE_COLOUR[d.confidence or "possible"],)))
+    else:
+        pieces.append((d.outcome, (colour,)))
+        if d.title or d.sni:
+            pieces.append((visible(d.title) or clipped(d.sni or ""), ()))
+    painted = [style.paint(text, *codes) for text, codes in pieces]
+    mark = style.paint(mark, colour, "bold")
+    if style.width is not None and 2 + sum(len(text) + 3 for text, _ in pieces) - 3 > style.width:
+        return [f"{mark} {painted[0]}", "  " + "   ".join(painted[1:])]
+    return [f"{mark} " + "   ".join(painted)]
+
+
+def _end(endpoint: Endpoint) -> str:
+    return visible(str(endpoint))
+
+
+def _title(d: Diagnosis, style: Style) -> list[str]:
+    return style.fit(visible(d.title), "  ")
+
+
+def _short(d: Diagnosis, style: Style, files: int) -> list[str]:
+    after = _related(d, style)
+    if d.alternatives:
+        after += style.fit(_alternatives(d.alternatives), "  ", "    ")[:2]
+    if d.warnings:
+        after += style.tint(style.fit(f"note: {visible(d.warnings[0])}", "  ", "    ")[:2], "yellow")
+    if d.fix is not None:
+        after += _fix_line(d.fix, style)
+    room = max(1, SHORT_LINES - 2 - bool(d.alternatives) - bool(d.warnings) - (d.fix is not None))
+    return [*_evidence(d, decisive(d.evidence, room), style, files), *after]
+
+
+def decisive(evidence: Sequence[Evidence], room: int) -> Sequence[Evidence]:
+    """So many statements of the evidence, in their order; those that stand in the recording before those that do not."""
+    if len(evidence) <= room:
+        return evidence
+    ranked = sorted(range(len(evidence)), key=lambda i: (not evidence[i].frames, i))[:room]
+    return [evidence[i] for i in sorted(ranked)]
+
+
+def _evidence(d: Diagnosis, evidence: Iterable[Evidence], style: Style, files: int) -> list[str]:
+    chosen = list(evidence)
+    marks = [_mark(d, e, files) for e in chosen]
+    width = max((len(mark) for mark in marks), default=0)
+    lines: list[str] = []
+    for mark, statement in zip(marks, chosen, strict=True):
+        fitted = style.fit(clipped(statement.text, 1000), f"  {mark:<{width}} ", " " * (width + 3))
+        fitted[0] = f"  {style.paint(mark, 'dim')}{fitted[0][2 + len(mark) :]}"
+        lines += fitted
+    return lines
+
+
+def _mark(d: Diagnosis, statement: Evidence, files: int) -> str:
+    if not statement.frames:
+        return "–"
+    frames = statement.frames
+    mark = ("–" if len(frames) == 2 else ", ").join(f"#{frame}" for frame in frames[:3]) + ("…" if len(frames) > 3 else "")
+    file = statement.file or d.file
+    return f"{visible(file)} {mark}" if file != d.file or files > 1 else mark
+
+
+def _alternatives(alternatives: Sequence[Alternative]) -> str:
+    names = ", ".join(f"{a.cause} ({a.confidence})" for a in alternatives[:3])
+    if len(alternatives) > 3:
+        names += f" and {len(alternatives) - 3} more"
+    decide = next((a.would_decide for a in alternatives if a.would_decide), "")
+    return f"or {names}; to decide: {visible(decide)}" if decide else f"or {names}"
+
+
+def _related(d: Diagnosis, style: Style) -> list[str]:
+    return [line for text in d.related for line in style.tint(style.fit(f"with it: {visible(text)}", "  ", "    "), "cyan")]
+
+
+def _fix_line(fix: Fix, style: Style) -> list[str]:
+    return style.tint(style.fit(f"fix ({OWNERS[fix.owner]}): {visible(fix.text)}", "  ", "    "), "green")
+
+
+def _long(d: Diagnosis, style: Style, files: int) -> list[str]:
+    lines = _evidence(d, d.evidence, style, files)
+    lines += _related(d, style)
+    for alternative in d.alternatives:
+        lines += style.fit(_alternatives([alternative]), "  ", "    ")
+    for fix in (d.fix, *d.more_fixes):
+        if fix is not None:
+            lines += _fix_in_full(fix, style)
+    if d.cause is not None:
+        lines += style.fit(_standing(d), "  ", "    ")
+    for warning in d.warnings:
+        lines += style.tint(style.fit(f"note: {visible(warning)}", "  ", "    "), "yellow")
+    return lines
+
+
+def _standing(d: Diagnosis) -> str:
+    """Who broke off, who can mend it, who can confirm it, and when it was."""
+    from whytls.report.moments import iso
+
+    name = side_names(d.hop).get(d.failing_side, d.failing_side) if d.failing_side in ("client", "server") else d.failing_side
+    known = [f"began {iso(d.started_at)}"] if d.started_at else []
+    if d.sni is not None:
+        known.append(f"server_name {clipped(d.sni)}")
+    if name:
+        known.append(f"failing side: {name}")
+    if d.owners:
+        known.append(f"can be fixed by: {', '.join(OWNERS[owner] for owner in d.owners)}")
+    known.append(f"can be confirmed by: {d.who_can_confirm}")
+    return "; ".join(known)
+
+
+def _fix_in_full(fix: Fix, style: Style) -> list[str]:
+    told = f"fix ({OWNERS[fix.owner]}; {_GRADES[fix.grade]}): {visible(fix.text)}"
+    lines = style.tint(style.fit(told, "  ", "    "), "green")
+    for artefact in fix.artefacts:
+        place = f" for {visible(artefact.place)}" if artefact.place else ""
+        lines.append(f"    {artefact.kind}{place}:")
+        lines += [f"      {visible(line.expandtabs(4))}" for line in artefact.content.splitlines()]
+    return lines
