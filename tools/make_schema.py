@@ -169,7 +169,7 @@ def main(arguments: Sequence[str]) -> int:
     if "--check" in arguments:
         stale = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
         for path in stale:
-            print(f"make_schema: {path.relative_to(ROOT)} is not up to date; run python -m tools.make_schema")
+            print(f"make_schema: {path.relative_to(ROOT)} is not up to date; run tools/make_schema.py")
         return 1 if stale else 0
     gone = lost(json.loads(FILES[0].read_text()), json.loads(new[FILES[0]])) if FILES[0].exists() else []
     if gone and "--forget" not in arguments:

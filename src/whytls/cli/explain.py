@@ -36,16 +36,17 @@ COMMAND = Command(
 
 def run(arguments: Sequence[str]) -> int:
     """Print one page, or the list."""
-    from whytls import api
+    values = read(COMMAND, arguments)
+    from whytls.api import causes, explain
+
     from whytls.report import pages
     from whytls.report.terminal import style_of
 
-    values = read(COMMAND, arguments)
     style = style_of(sys.stdout, values["color"])
     if values["argument"]:
-        page: CausePage = api.explain(values["argument"][0])
+        page: CausePage = explain(values["argument"][0])
         text = pages.page(page, values["format"], style)
     else:
-        text = pages.listing([api.explain(slug) for slug in api.causes()], values["format"], style)
+        text = pages.listing([explain(slug) for slug in causes()], values["format"], style)
     sys.stdout.write(text)
     return 0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from whytls.capture.recording import Tally
-
     from whytls.model import Diagnosis
 
 

@@ -209,13 +209,24 @@ def _header(d: Diagnosis, style: Style) -> list[str]:
         pieces.append((d.confidence or "possible", (_CONFIDENCE_COLOUR[d.confidence or "possible"],)))
     else:
         pieces.append((d.outcome, (colour,)))
-        if d.title or d.sni:
-            pieces.append((visible(d.title) or clipped(d.sni or ""), ()))
+        pieces += [(text, ()) for text in _of_a_good_one(d)]
     painted = [style.paint(text, *codes) for text, codes in pieces]
     mark = style.paint(mark, colour, "bold")
     if style.width is not None and 2 + sum(len(text) + 3 for text, _ in pieces) - 3 > style.width:
         return [f"{mark} {painted[0]}", "  " + "   ".join(painted[1:])]
     return [f"{mark} " + "   ".join(painted)]
+
+
+def _of_a_good_one(d: Diagnosis) -> list[str]:
+    """What is told of a handshake that did not fail: version and name, or that it is no TLS that we read."""
+    known = [clipped(d.sni)] if d.sni else []
+    if d.handshake is not None and d.handshake.protocol != "tls":
+        return [*known, visible(d.title)]
+    if d.handshake is not None and d.handshake.version is not None:
+        from whytls.wire.registry import version_name
+
+        return [version_name(d.handshake.version), *known]
+    return known
 
 
 def _end(endpoint: Endpoint) -> str:
