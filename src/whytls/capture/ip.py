@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple
 
-from whytls.capture.link import IPV4, IPV6, network
+from whytls.capture.link import IPV4, IPV6, Network, network
 from whytls.capture.tunnel import inside_ip, inside_udp
 
 ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
@@ -172,8 +172,9 @@ def locate(link: int, buf: bytes, start: int, end: int, reassembly: Reassembly, 
     for layer in range(1, MOST_LAYERS + 1):
         if place is None:
             return None
-        read = _ipv4 if place[0] == IPV4 else _ipv6 if place[0] == IPV6 else None
-        payload = read(buf, place[1], end, reassembly, now) if read else None
+        kind, off, limit = place
+        read = _ipv4 if kind == IPV4 else _ipv6 if kind == IPV6 else None
+        payload = read(buf, off, end, limit, reassembly, now) if read else None
         if payload is None:
             return None
         buf, src, dst, proto, off, end, ttl, missing, fragments = payload
@@ -188,16 +189,16 @@ def locate(link: int, buf: bytes, start: int, end: int, reassembly: Reassembly, 
     return None
 
 
-def _inside_udp(buf: bytes, off: int, end: int) -> tuple[int, int] | None:
+def _inside_udp(buf: bytes, off: int, end: int) -> Network | None:
     place = inside_udp(buf[off] << 8 | buf[off + 1], buf[off + 2] << 8 | buf[off + 3], buf, off + 8, end)
     return place if place and place[0] in (IPV4, IPV6) else None
 
 
-def _ipv4(buf: bytes, off: int, end: int, reassembly: Reassembly, now: int) -> _Payload | None:
+def _ipv4(buf: bytes, off: int, end: int, limit: int, reassembly: Reassembly, now: int) -> _Payload | None:
     if off + 20 > end or buf[off] >> 4 != 4:
         return None
     at, total = off + (buf[off] & 15) * 4, buf[off + 2] << 8 | buf[off + 3]
-    wire = off + total if total else end
+    wire = min(off + total if total else end, limit)
     stop = min(wire, end)
     if not off + 20 <= at <= stop:
         return None
@@ -213,11 +214,11 @@ def _ipv4(buf: bytes, off: int, end: int, reassembly: Reassembly, now: int) -> _
     return _past_headers(_Payload(payload, src, dst, proto, at, stop, ttl, missing, fragments), reassembly, now)
 
 
-def _ipv6(buf: bytes, off: int, end: int, reassembly: Reassembly, now: int) -> _Payload | None:
+def _ipv6(buf: bytes, off: int, end: int, limit: int, reassembly: Reassembly, now: int) -> _Payload | None:
     if off + 40 > end or buf[off] >> 4 != 6:
         return None
     length = buf[off + 4] << 8 | buf[off + 5]
-    wire = off + 40 + length if length else end  # zero: offload, or a jumbogram (RFC 2675)
+    wire = min(off + 40 + length if length else end, limit)  # zero: offload, or a jumbogram (RFC 2675)
     stop = min(wire, end)
     src, dst = buf[off + 8 : off + 24], buf[off + 24 : off + 40]
     first = _Payload(buf, src, dst, buf[off + 6], off + 40, stop, buf[off + 7], wire - stop, 0)

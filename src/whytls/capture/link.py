@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Place = tuple[int, int]  # ethertype, offset of what it names
+Network = tuple[int, int, int]  # the same, and where it must end at the latest by the length that PPPoE states
 Reader = Callable[[bytes, int, int], Place | None]
 
 IPV4, IPV6, ETHERNET, PPP, MPLS = 0x0800, 0x86DD, 0x6558, 0x880B, 0x8847
+PPPOE = 0x8864
 LLC, PPP_HDLC = 4, 7  # Linux's own numbers in cooked headers: a frame begins with an 802.2 or a PPP header
+FAR = 1 << 40
 MOST_TAGS = 32  # tags and labels before IP; real frames have three or four
 
 _SKIP = {  # a tag's ethertype: length of what follows it, the last two bytes of which are the next ethertype
@@ -29,26 +32,30 @@ _PPP_TYPES = {0x0021: IPV4, 0x0057: IPV6, 0x0281: MPLS, 0x0283: MPLS}
 _FAMILIES = {2: IPV4, 10: IPV6, 23: IPV6, 24: IPV6, 28: IPV6, 30: IPV6}  # AF_INET6: Linux, Windows, BSDs, macOS
 
 
-def network(link: int, buf: bytes, start: int, end: int) -> Place | None:
+def network(link: int, buf: bytes, start: int, end: int) -> Network | None:
     """Where the first network layer of a packet of that link type begins, and which; None where none is found."""
     reader = READERS.get(link)
-    place = reader(buf, start, end) if reader else None
-    return untag(place, buf, end) if place else None
+    return untag(reader(buf, start, end), buf, end) if reader else None
 
 
-def untag(place: Place | None, buf: bytes, end: int) -> Place | None:
+def untag(place: Place | None, buf: bytes, end: int) -> Network | None:
     """Take off tags and inner link layers until IP, or anything else that we do not step into."""
+    limit = FAR
     for _ in range(MOST_TAGS):
-        if place is None or place[0] == IPV4 or place[0] == IPV6:
-            return place
+        if place is None:
+            return None
         kind, off = place
+        if kind in (IPV4, IPV6):
+            return kind, off, limit
         if kind in _SKIP:
             off += _SKIP[kind]
             place = (buf[off - 2] << 8 | buf[off - 1], off) if off <= end else None
         elif kind in _INNER:
             place = _INNER[kind](buf, off, end)
+            if kind == PPPOE and place:  # some access routers count the padding of short frames into IP, not into PPPoE
+                limit = min(limit, off + 6 + (buf[off + 4] << 8 | buf[off + 5]))
         else:
-            return place
+            return kind, off, limit
     return None
 
 
@@ -104,6 +111,10 @@ def _pppoe(buf: bytes, start: int, end: int) -> Place | None:
     if start + 6 > end or buf[start] != 0x11 or buf[start + 1]:
         return None
     return ppp(buf, start + 6, end)
+
+
+def _pppoe_alone(buf: bytes, start: int, end: int) -> Place | None:
+    return PPPOE, start
 
 
 def _hdlc(buf: bytes, start: int, end: int) -> Place | None:
@@ -240,7 +251,7 @@ _INNER: dict[int, Reader] = {
     PPP: ppp,
     MPLS: _mpls,
     0x8848: _mpls,
-    0x8864: _pppoe,
+    PPPOE: _pppoe,
     0x88E7: _backbone,
     PPP_HDLC: ppp,
 }
@@ -251,7 +262,7 @@ READERS: dict[int, Reader] = {
     12: raw,
     14: raw,
     50: _ppp_serial,
-    51: _pppoe,
+    51: _pppoe_alone,
     100: llc,  # RFC 1483 over ATM
     101: raw,
     104: _hdlc,

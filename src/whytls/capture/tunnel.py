@@ -1,4 +1,4 @@
-"""Steps into tunnels: GRE, ERSPAN, IP-in-IP, EtherIP and MPLS inside IP; VXLAN, GENEVE, GTP-U, TZSP and MPLS inside UDP.
+"""Steps into tunnels: GRE, ERSPAN, IP-in-IP, EtherIP and MPLS inside IP; VXLAN, GENEVE, GRE, GTP-U, Teredo, TZSP and MPLS inside UDP.
 
 ``inside_ip`` and ``inside_udp`` tell what a payload holds as (ethertype, offset), with its tags taken off, or None where it is no
 tunnel or does not look like what its number says. How deep one goes is the caller's business (capture/ip.py).
@@ -6,7 +6,7 @@ tunnel or does not look like what its number says. How deep one goes is the call
 
 from __future__ import annotations
 
-from whytls.capture.link import ETHERNET, IPV4, IPV6, MPLS, PPP, Place, Reader, raw, untag
+from whytls.capture.link import ETHERNET, IPV4, IPV6, MPLS, PPP, Network, Place, Reader, raw, untag
 
 IP_IN_IP, IP6_IN_IP, GRE, ETHER_IP, MPLS_IN_IP = 4, 41, 47, 97, 137
 _WCCP = 0x883E
@@ -14,13 +14,13 @@ _TRANSPARENT = (IPV4, IPV6, ETHERNET, MPLS, 0x8848, 0x8100, 0x88A8)  # ethertype
 _GPE = {1: IPV4, 2: IPV6, 3: ETHERNET, 5: MPLS}  # next protocol numbers of VXLAN-GPE
 
 
-def inside_ip(protocol: int, buf: bytes, off: int, end: int) -> Place | None:
+def inside_ip(protocol: int, buf: bytes, off: int, end: int) -> Network | None:
     """What stands inside an IP payload of that protocol number."""
     reader = _OVER_IP.get(protocol)
     return untag(reader(buf, off, end), buf, end) if reader else None
 
 
-def inside_udp(source: int, destination: int, buf: bytes, off: int, end: int) -> Place | None:
+def inside_udp(source: int, destination: int, buf: bytes, off: int, end: int) -> Network | None:
     """What stands inside a UDP payload (behind its header) between these ports."""
     reader = _OVER_UDP.get(destination)
     if reader is None and source in _BOTH_WAYS:
@@ -146,6 +146,15 @@ def _tzsp(buf: bytes, off: int, end: int) -> Place | None:
     return None
 
 
+def _teredo(buf: bytes, off: int, end: int) -> Place | None:
+    """RFC 4380: authentication and origin may stand before IPv6."""
+    if buf[off : off + 2] == b"\0\x01" and off + 4 <= end:
+        off += 13 + buf[off + 2] + buf[off + 3]
+    if buf[off : off + 2] == b"\0\0":
+        off += 8
+    return (IPV6, off) if off < end and buf[off] >> 4 == 6 else None
+
+
 _OVER_IP: dict[int, Reader] = {
     IP_IN_IP: _ip4,
     IP6_IN_IP: _ip6,
@@ -155,6 +164,8 @@ _OVER_IP: dict[int, Reader] = {
 }
 _OVER_UDP: dict[int, Reader] = {
     2152: _gtp,
+    3544: _teredo,
+    4754: _gre,  # RFC 8086
     4789: _vxlan,
     4790: _vxlan_gpe,
     6081: _geneve,
@@ -162,5 +173,5 @@ _OVER_UDP: dict[int, Reader] = {
     8472: _vxlan,  # Linux's default, and flannel's
     37008: _tzsp,
 }
-_BOTH_WAYS = frozenset((2152,))
+_BOTH_WAYS = frozenset((2152, 3544))  # where answers come from the port, not to it
 PORTS = frozenset(_OVER_UDP)  # UDP between other ports is no tunnel
