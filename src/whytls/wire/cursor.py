@@ -6,7 +6,7 @@ of ``struct``: a capture may hold 100,000 ClientHellos. All raise Malformed with
 
 from __future__ import annotations
 
-from struct import unpack_from
+from struct import Struct, unpack_from
 from typing import TypeVar
 
 from whytls.exceptions import Malformed
@@ -80,37 +80,81 @@ class Cursor:
             raise Malformed(f"{self.end - self.at} bytes too many in {what}", offset=self.at)
 
 
+# Lists of up to 63 numbers at once; the cipher suites of nearly every client are fewer.
+_NUMBERS16 = [Struct(f">{count}H").unpack_from for count in range(64)]
+_BLOCK_HEAD = Struct(">HH").unpack_from
+
+
 def numbers16(data: bytes, at: int, size: int, what: str) -> tuple[int, ...]:
     """The 16-bit numbers in ``data[at:at + size]``."""
     if size & 1:
         raise Malformed(f"{what} has an odd length, {size}", offset=at)
     if at + size > len(data):
         raise Malformed(f"{what} needs {size} bytes, {len(data) - at} are left", offset=at)
-    return unpack_from(f">{size >> 1}H", data, at)
+    return _NUMBERS16[size >> 1](data, at) if size < 128 else unpack_from(f">{size >> 1}H", data, at)
 
 
-def whole_list16(data: bytes, what: str) -> tuple[int, ...]:
-    """The structure is nothing but a list of 16-bit numbers behind its length in two bytes."""
-    if len(data) < 2:
+def whole_list16(data: bytes, width: int, what: str) -> tuple[int, ...]:
+    """The structure is nothing but a list of 16-bit numbers behind its length in ``width`` (one or two) bytes."""
+    size = len(data) - width
+    if size < 0:
         raise Malformed(f"{what} has no length", offset=0)
-    size = data[0] << 8 | data[1]
-    if size != len(data) - 2:
-        raise Malformed(f"{what} says {size} bytes, {len(data) - 2} are there", offset=0)
-    return numbers16(data, 2, size, what)
+    announced = data[0] if width == 1 else data[0] << 8 | data[1]
+    if size != announced:
+        raise Malformed(f"{what} says {announced} bytes, {size} are there", offset=0)
+    return numbers16(data, width, size, what)
+
+
+def whole_names(data: bytes, what: str) -> list[str]:
+    """The structure is nothing but a list, behind its length in two bytes, of names behind theirs in one."""
+    size, at, found = len(data), 2, []
+    if size < 2 or data[0] << 8 | data[1] != size - 2:
+        raise Malformed(f"{what}'s length does not fit its {size} bytes", offset=0)
+    while at < size:
+        stop = at + 1 + data[at]
+        if stop > size:
+            raise Malformed(f"a name in {what} needs {data[at]} bytes, {size - at - 1} are left", offset=at)
+        found.append(str(data[at + 1 : stop], "ascii", "backslashreplace"))
+        at = stop
+    return found
 
 
 Block = TypeVar("Block", bound=tuple[int, bytes])
 
 
-def typed_blocks(data: bytes, at: int, end: int, found: list[Block], kind: type[Block]) -> None:
-    """Puts (number, body) of each extension in ``data[at:end]`` into ``found``; those before a damage stand in it."""
-    add, last, new = found.append, end - 4, tuple.__new__
+def typed_blocks(data: bytes, at: int, found: list[Block], kind: type[Block]) -> None:
+    """Puts (number, body) of each extension into ``found``: they fill ``data`` from ``at`` on, behind their length in two bytes.
+
+    Where a length is wrong, those before the damage stand in ``found``.
+    """
+    size = len(data)
+    if at + 2 > size:
+        raise Malformed("extensions have no length", offset=at)
+    start, end = at + 2, at + 2 + (data[at] << 8 | data[at + 1])
+    last, whole, add, new = min(end, size) - 4, end == size, found.append, tuple.__new__
+    at = start
     while at <= last:
-        number, size = unpack_from(">HH", data, at)
-        stop = at + 4 + size
-        if stop > end:
-            raise Malformed(f"extension {number} says {size} bytes, {end - at - 4} are left", offset=at)
-        add(new(kind, (number, data[at + 4 : stop])))
-        at = stop
+        number, length = _BLOCK_HEAD(data, at)
+        start = at + 4
+        at = start + length
+        if at > end or at > size:
+            raise Malformed(f"extension {number} says {length} bytes, {min(end, size) - start} are left", offset=start - 4)
+        add(new(kind, (number, data[start:at])))
+    if at == end and whole:
+        return
+    if end > size:
+        raise Malformed(f"the extensions end {end - size} bytes behind the message", offset=size)
     if at != end:
         raise Malformed(f"an extension needs 4 bytes, {end - at} are left", offset=at)
+    raise Malformed(f"{size - end} bytes too many behind the extensions", offset=end)
+
+
+def hello_start(data: bytes) -> tuple[int, bytes, bytes, int]:
+    """What both hellos of TLS begin with: version, random, session_id, and where the next field begins."""
+    size = len(data)
+    if size < 35:
+        raise Malformed(f"a hello needs at least 35 bytes, {size} are there", offset=size)
+    at = 35 + data[34]
+    if at > size:
+        raise Malformed(f"session_id needs {data[34]} bytes, {size - 35} are left", offset=35)
+    return data[0] << 8 | data[1], data[2:34], data[35:at], at

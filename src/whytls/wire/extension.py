@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from whytls.exceptions import Malformed
-from whytls.wire.cursor import Cursor, whole_list16
+from whytls.wire.cursor import Cursor, whole_list16, whole_names
 from whytls.wire.registry import GREASE
 
 
@@ -25,6 +25,9 @@ def without_grease(values: tuple[int, ...]) -> tuple[int, ...]:
 
 def server_name(body: bytes) -> str:
     """The host name (RFC 6066 section 3), as it stood there; bytes that are not ASCII are written ``\\xNN``."""
+    size = len(body)
+    if size > 5 and body[:3] == (size - 2).to_bytes(2, "big") + b"\0" and body[3] << 8 | body[4] == size - 5:
+        return str(body[5:], "ascii", "backslashreplace")  # one name, as nearly always
     names = _only_block(body, 2, "server_name")
     while names.left:
         kind, name = names.u8("name_type"), names.vector(2, "host_name")
@@ -35,10 +38,7 @@ def server_name(body: bytes) -> str:
 
 def alpn(body: bytes) -> tuple[str, ...]:
     """The protocols offered, best first (RFC 7301)."""
-    names, found = _only_block(body, 2, "ALPN"), []
-    while names.left:
-        found.append(names.vector(1, "protocol").decode("ascii", "backslashreplace"))
-    return tuple(found)
+    return tuple(whole_names(body, "ALPN"))
 
 
 def alpn_chosen(body: bytes) -> str:
@@ -62,7 +62,7 @@ def certificate_authorities(body: bytes) -> tuple[bytes, ...]:
 
 def supported_versions(body: bytes) -> tuple[int, ...]:
     """The versions that the client offers, best first (RFC 8446 section 4.2.1)."""
-    return _list16_after_byte(body, "supported_versions")
+    return whole_list16(body, 1, "supported_versions")
 
 
 def selected_version(body: bytes) -> int:
@@ -72,17 +72,17 @@ def selected_version(body: bytes) -> int:
 
 def supported_groups(body: bytes) -> tuple[int, ...]:
     """Groups for the key exchange, best first (RFC 8446 section 4.2.7, RFC 8422 section 5.1.1)."""
-    return whole_list16(body, "supported_groups")
+    return whole_list16(body, 2, "supported_groups")
 
 
 def signature_algorithms(body: bytes) -> tuple[int, ...]:
     """Signature schemes for the handshake and, where nothing else says so, the certificates (RFC 8446 section 4.2.3)."""
-    return whole_list16(body, "signature_algorithms")
+    return whole_list16(body, 2, "signature_algorithms")
 
 
 def signature_algorithms_cert(body: bytes) -> tuple[int, ...]:
     """Signature schemes for the certificates alone."""
-    return whole_list16(body, "signature_algorithms_cert")
+    return whole_list16(body, 2, "signature_algorithms_cert")
 
 
 def key_shares(body: bytes) -> tuple[int, ...]:
@@ -127,7 +127,7 @@ def ec_point_formats(body: bytes) -> tuple[int, ...]:
 
 def compress_certificate(body: bytes) -> tuple[int, ...]:
     """Algorithms for a compressed certificate: 1 zlib, 2 brotli, 3 zstd (RFC 8879)."""
-    return _list16_after_byte(body, "compress_certificate")
+    return whole_list16(body, 1, "compress_certificate")
 
 
 # ------------------------------------------------------------------ sizes and switches
@@ -253,9 +253,3 @@ def _only_u16(body: bytes, what: str) -> int:
     if len(body) != 2:
         raise Malformed(f"{what} has {len(body)} bytes instead of 2", offset=0)
     return body[0] << 8 | body[1]
-
-
-def _list16_after_byte(body: bytes, what: str) -> tuple[int, ...]:
-    if not body or body[0] != len(body) - 1:
-        raise Malformed(f"{what}'s length does not fit its {len(body)} bytes", offset=0)
-    return whole_list16(b"\0" + body, what)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whytls.exceptions import Malformed
-from whytls.wire.cursor import Cursor, numbers16, typed_blocks, whole_list16
+from whytls.wire.cursor import Cursor, hello_start, numbers16, typed_blocks, whole_list16
 from whytls.wire.extension import CLIENT, SERVER, certificate_authorities, without_grease
 from whytls.wire.registry import GREASE, is_tls13, suite_facts
 from whytls.wire.value import (
@@ -74,91 +74,120 @@ def read(number: int, body: bytes, version: int | None = None, suite: int | None
 
 
 def _client_hello(body: bytes, version: int | None, suite: int | None) -> Message:
-    at = Cursor(body)
-    legacy_version, random = at.u16("client_version"), at.take(32, "random")
-    session_id, methods = b"", b""
+    legacy_version, random, session_id, start = hello_start(body)
+    at = Cursor(body, start)
+    methods, problem = b"", None
     suites: tuple[int, ...] = ()
     blocks: list[Extension] = []
-    problem = None
+    renegotiation = fallback = greased = False
     try:
-        session_id = at.vector(1, "session_id")
-        size = at.u16("cipher_suites")
-        suites = numbers16(body, at.at, size, "cipher_suites")
-        at.at += size
+        listed = at.vector(2, "cipher_suites")
+        suites, renegotiation, fallback, greased = _suites.get(listed) or _read_suites(listed)
         methods = at.vector(1, "compression_methods")
-        problem = _extensions(at, blocks)
+        problem = _extensions(body, at.at, blocks)
     except Malformed as error:
         problem = str(error)
-    fields, wrong, greased = _client_fields(blocks)
-    if not GREASE.isdisjoint(suites):
-        suites, greased = without_grease(suites), True
-    if 0x00FF in suites:
+    fields, wrong, more_grease = _client_fields(blocks)
+    greased = greased or more_grease
+    if renegotiation:
         fields["secure_renegotiation"] = True
-    if 0x5600 in suites:
-        fields["fallback"] = True
-    extensions = tuple(blocks)
-    if not GREASE.isdisjoint([number for number, _ in blocks]):
-        extensions, greased = tuple([e for e in blocks if e.number not in GREASE]), True
-    problem = problem or wrong
-    return ClientHello(legacy_version, random, session_id, suites, tuple(methods), extensions, greased=greased, problem=problem, **fields)
+    extensions = tuple([block for block in blocks if block[0] not in GREASE] if greased else blocks)
+    return ClientHello(
+        legacy_version, random, session_id, suites, tuple(methods), extensions,
+        fallback=fallback, greased=greased, problem=problem or wrong, **fields,
+    )  # fmt: skip
+
+
+# Clients send the same few lists of suites and the same few extensions again and again, and reading them is half the cost
+# of a hello: what they said is remembered, bounded in number and size. What is different in every hello is not kept.
+_LIMIT, _SIZE = 2048, 256
+_ALWAYS_NEW = frozenset((35, 41, 44, 51, 0xFE0D, 0xFFCE))
+_suites: dict[bytes, tuple[tuple[int, ...], bool, bool, bool]] = {}
+_Said = tuple[str, Any, bool, str | None]  # field, value, whether GREASE was taken out, problem
+_said: dict[Extension, _Said] = {}
+
+
+def _read_suites(listed: bytes) -> tuple[tuple[int, ...], bool, bool, bool]:
+    """The suites without GREASE; whether the SCSVs for renegotiation and fallback are among them; whether GREASE was."""
+    numbers = numbers16(listed, 0, len(listed), "cipher_suites")
+    plain = without_grease(numbers)
+    said = plain, 0x00FF in plain, 0x5600 in plain, plain is not numbers
+    if len(listed) <= _SIZE:
+        if len(_suites) >= _LIMIT:
+            _suites.clear()
+        _suites[listed] = said
+    return said
 
 
 def _client_fields(blocks: list[Extension]) -> tuple[dict[str, Any], str | None, bool]:
     """The fields of a ClientHello that its extensions fill, what could not be read in them, and whether GREASE was there."""
     fields: dict[str, Any] = {}
     problem, greased = None, False
-    for number, content in blocks:
-        known = CLIENT.get(number)
-        if known is None:
-            continue
-        name, reader, listed = known
-        try:
-            value = reader(content)
-        except Malformed as error:
-            problem = problem or f"{name}: {error}"
-            continue
-        if listed and not GREASE.isdisjoint(value):
-            value, greased = without_grease(value), True
-        fields[name] = value
+    get = _said.get
+    for block in blocks:
+        name, value, grease, wrong = get(block) or _read_extension(block)
+        if name:
+            fields[name] = value
+        elif wrong:
+            problem = problem or wrong
+        if grease:
+            greased = True
     if "psk" in fields and blocks[-1].number != 41:
         problem = problem or "pre_shared_key is not the last extension"  # RFC 8446 section 4.2.11
     return fields, problem, greased
 
 
-def _extensions(at: Cursor, blocks: list[Extension]) -> str | None:
-    """Reads the extensions up to the end of the message into ``blocks``; what is wrong with them, if they could be read."""
-    if not at.left:
+def _read_extension(block: Extension) -> _Said:
+    number, body = block
+    said: _Said = ("", None, number in GREASE, None)
+    known = CLIENT.get(number)
+    if known is not None:
+        name, reader, listed = known
+        try:
+            value = reader(body)
+            plain = without_grease(value) if listed else value
+            said = (name, plain, plain is not value, None)
+        except Malformed as error:
+            said = ("", None, False, f"{name}: {error}")
+    if number not in _ALWAYS_NEW and len(body) <= _SIZE:
+        if len(_said) >= _LIMIT:
+            _said.clear()
+        _said[block] = said
+    return said
+
+
+def _extensions(body: bytes, at: int, blocks: list[Extension]) -> str | None:
+    """Reads the extensions from ``at`` to the end of the message into ``blocks``; says what is wrong with them."""
+    if at == len(body):
         return None  # TLS 1.2 and before can do without
-    size = at.u16("extensions")
-    end = at.at + size
-    if end > at.end:
-        typed_blocks(at.data, at.at, at.end, blocks, Extension)
-        raise Malformed(f"the extensions say {size} bytes, {at.left} are left", offset=at.at)
-    typed_blocks(at.data, at.at, end, blocks, Extension)
-    at.at = end
-    at.finish("the message")
-    if len(dict(blocks)) != len(blocks):
-        seen: set[int] = set()
-        twice = next(n for n, _ in blocks if n in seen or seen.add(n))  # type: ignore[func-returns-value]
-        return f"extension {twice} stands there twice"
-    return None
+    try:
+        typed_blocks(body, at, blocks, Extension)
+    except Malformed as error:
+        return str(error)
+    return None if len({block[0] for block in blocks}) == len(blocks) else _twice(blocks)
+
+
+def _twice(blocks: list[Extension]) -> str:
+    seen: set[int] = set()
+    for number, _ in blocks:
+        if number in seen:
+            break
+        seen.add(number)
+    return f"extension {number} stands there twice"  # RFC 8446 section 4.2
 
 
 def _server_hello(body: bytes, version: int | None, suite: int | None) -> Message:
-    at = Cursor(body)
-    legacy_version, random = at.u16("server_version"), at.take(32, "random")
-    session_id, chosen, method, problem = b"", 0, 0, None
+    legacy_version = body[0] << 8 | body[1] if len(body) > 1 else 0
     blocks: list[Extension] = []
     draft = 0x7F00 <= legacy_version < 0x7F16  # drafts of TLS 1.3 before 22 had neither session_id nor compression
-    if not draft:
-        session_id = at.vector(1, "session_id")
-    chosen = at.u16("cipher_suite")
-    try:
-        if not draft:
-            method = at.u8("compression_method")
-        problem = _extensions(at, blocks)
-    except Malformed as error:
-        problem = str(error)
+    if draft:
+        at, session_id, method = Cursor(body, 2), b"", 0
+        random, chosen = at.take(32, "random"), at.u16("cipher_suite")
+    else:
+        _, random, session_id, start = hello_start(body)
+        at = Cursor(body, start)
+        chosen, method = at.u16("cipher_suite"), at.u8("compression_method")
+    problem = _extensions(body, at.at, blocks)
     fields, wrong = _server_fields(blocks)
     return ServerHello(
         fields.pop("version", legacy_version),
@@ -195,7 +224,7 @@ def _draft_retry(body: bytes, version: int | None, suite: int | None) -> Message
     chosen = at.u16("server_version")
     picked = at.u16("cipher_suite") if chosen >= 0x7F13 else 0
     blocks: list[Extension] = []
-    problem = _extensions(at, blocks)
+    problem = _extensions(body, at.at, blocks)
     fields, wrong = _server_fields(blocks)
     fields.pop("version", None)
     return ServerHello(chosen, chosen, b"", b"", picked, 0, tuple(blocks), is_retry=True, problem=problem or wrong, **fields)
@@ -247,9 +276,9 @@ def _certificate_request_13(body: bytes) -> CertificateRequest:
     at = Cursor(body)
     at.vector(1, "certificate_request_context")
     blocks: list[Extension] = []
-    problem = _extensions(at, blocks)
+    problem = _extensions(body, at.at, blocks)
     held = dict(blocks)
-    algorithms = without_grease(whole_list16(held[13], "signature_algorithms")) if 13 in held else None
+    algorithms = without_grease(whole_list16(held[13], 2, "signature_algorithms")) if 13 in held else None
     return CertificateRequest((), algorithms, certificate_authorities(held[47]) if 47 in held else (), problem)
 
 
@@ -330,7 +359,7 @@ def _new_session_ticket(body: bytes, version: int | None, suite: int | None) -> 
 
 def _encrypted_extensions(body: bytes, version: int | None, suite: int | None) -> Message:
     blocks: list[Extension] = []
-    problem = _extensions(Cursor(body), blocks)
+    problem = _extensions(body, 0, blocks)
     fields, wrong = _server_fields(blocks)
     return EncryptedExtensions(tuple(blocks), fields.get("alpn"), problem or wrong)
 
