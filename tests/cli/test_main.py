@@ -163,7 +163,7 @@ def test_output_goes_into_a_file_but_never_over_the_capture(engine: Engine, tmp_
         (["diagnose", "a", "--show", "4", "--format", "json"], "--show draws for people"),
         (["diagnos", "a"], "'diagnos' is no command (did you mean diagnose?)"),
         (["completion", "ksh"], "'ksh' is no shell we know"),
-        (["version", "a", "b"], "whytls version takes one NOTHING"),
+        (["version", "a", "b"], "whytls version takes nothing (usage: whytls version)"),
     ],
 )
 def test_a_wrong_call_is_one_line_with_a_hint_and_2(

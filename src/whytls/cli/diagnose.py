@@ -26,7 +26,7 @@ COMMAND = Command(
     usage="whytls diagnose FILE... [options]",
     text="Reads captures and says of every failed TLS handshake why it failed, on which hop, who can fix it and how.",
     argument="FILE",
-    argument_help="pcap or pcapng, plain or compressed (gzip, zstd, xz); a folder; - for a pipe",
+    argument_help="pcap or pcapng, plain or gzip, zstd, xz; a folder; - for a pipe",
     completes="file",
     groups=(
         (
@@ -52,8 +52,8 @@ COMMAND = Command(
                 Option(("--port",), "client or server has this port", "PORT", repeat=True),
                 Option(("--sni",), 'server name, with * and ?; "" is a ClientHello without one', "NAME", repeat=True),
                 Option(("--cause",), "this cause (whytls explain lists them)", "CAUSE", repeat=True, completes="slug"),
-                Option(("--hop",), "northbound, southbound or direct", repeat=True, choices=HOPS),
-                Option(("--since",), "began at this time or later (2026-03-01T09:30, UTC; or seconds since 1970)", "TIME"),
+                Option(("--hop",), "on this hop; direct: no gateway known", repeat=True, choices=HOPS),
+                Option(("--since",), "began then or later: 2026-03-01T09:30 (UTC), or seconds since 1970", "TIME"),
                 Option(("--until",), "began before this time", "TIME"),
                 Option(("--all",), "also those that did not fail"),
             ),
@@ -62,10 +62,10 @@ COMMAND = Command(
             "output",
             (
                 Option(("--verbose", "-v"), "all evidence, alternatives and fixes, with what can be copied"),
-                Option(("--show",), "draw one handshake message by message; N is the number of any frame in it", "N"),
-                Option(("--format",), "text (default), json, jsonl (a line each) or csv", choices=FORMATS, default="text"),
+                Option(("--show",), "draw the handshake that has frame N, message by message", "N"),
+                Option(("--format",), "text, the default, is for people; jsonl is a line for each", choices=FORMATS, default="text"),
                 Option(("--output",), "write to this file instead of the terminal", "FILE", completes="file"),
-                Option(("--extract-certs",), "write the certificates that were sent here", "DIR", completes="directory"),
+                Option(("--extract-certs",), "write the certificates that each side sent into it", "DIR", completes="directory"),
                 COLOUR,
                 Option(("--no-progress",), "no progress bar"),
             ),

@@ -18,12 +18,12 @@ COMMAND = Command(
     text="Prints the page of a cause: what happened, how it looks, what to tell it from, how it is fixed.\n"
     "Without a cause it lists them all.",
     argument="CAUSE",
-    argument_help="the cause's name, as whytls diagnose prints it: sni-missing, chain-incomplete, ...",
+    argument_help="its name, as whytls diagnose prints it: sni-missing, chain-incomplete",
     groups=(
         (
             "output",
             (
-                Option(("--format",), "text (default), markdown or json", choices=("text", "markdown", "json"), default="text"),
+                Option(("--format",), "default: text", choices=("text", "markdown", "json"), default="text"),
                 COLOUR,
             ),
         ),
@@ -37,8 +37,8 @@ COMMAND = Command(
 def run(arguments: Sequence[str]) -> int:
     """Print one page, or the list."""
     values = read(COMMAND, arguments)
-    from whytls.api import causes, explain
-
+    from whytls.api import explain
+    from whytls.causes import slugs
     from whytls.report import pages
     from whytls.report.terminal import style_of
 
@@ -47,6 +47,6 @@ def run(arguments: Sequence[str]) -> int:
         page: CausePage = explain(values["argument"][0])
         text = pages.page(page, values["format"], style)
     else:
-        text = pages.listing([explain(slug) for slug in causes()], values["format"], style)
+        text = pages.listing([explain(slug) for slug in slugs()], values["format"], style)
     sys.stdout.write(text)
     return 0

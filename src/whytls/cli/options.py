@@ -60,7 +60,7 @@ class Command(NamedTuple):
 
 
 COLOUR = Option(
-    ("--color",), "colours: auto (default: on a terminal), always, never", choices=("auto", "always", "never"), default="auto"
+    ("--color",), "colours: on a terminal (auto, the default), always or never", choices=("auto", "always", "never"), default="auto"
 )
 
 
@@ -76,8 +76,9 @@ def read(command: Command, arguments: Sequence[str]) -> dict[str, Any]:
     else:
         values = vars(parser(command).parse_intermixed_args(list(arguments)))
         given = values.pop("argument_")
-    if not command.several and len(given) > 1:
-        raise UsageError(f"whytls {command.name} takes one {command.argument}", hint=f"usage: {command.usage}")
+    if not command.several and len(given) > bool(command.argument):
+        takes = f"one {command.argument}" if command.argument else "nothing"
+        raise UsageError(f"whytls {command.name} takes {takes}", hint=f"usage: {command.usage}")
     return {**values, "argument": given}
 
 
@@ -94,7 +95,7 @@ def parser(command: Command) -> ArgumentParser:
         usage=command.usage,
         description=command.text,
         epilog=_examples(command),
-        formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, max_help_position=30, width=100),
+        formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, max_help_position=34, width=100),
         add_help=False,
         allow_abbrev=False,
     )
@@ -104,7 +105,12 @@ def parser(command: Command) -> ArgumentParser:
 
 def fill(built: ArgumentParser, command: Command, mark: Callable[[Action, str], None] | None = None) -> None:
     """Add what the command takes; ``mark`` is told what a shell completes for which value ("file", "directory", "slug")."""
-    takes = built.add_argument("argument_", nargs="*", metavar=command.argument, help=command.argument_help)
+    from argparse import SUPPRESS
+
+    group = built.add_argument_group("takes")
+    # An empty name: the command takes nothing, and what is given all the same is refused below with the usage.
+    shown = {"metavar": command.argument, "help": command.argument_help} if command.argument else {"help": SUPPRESS}
+    takes = group.add_argument("argument_", nargs="*", **shown)
     if mark is not None:
         mark(takes, command.completes)
     for title, options in command.groups:

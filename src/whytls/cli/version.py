@@ -11,8 +11,8 @@ COMMAND = Command(
     title="prints the version",
     usage="whytls version",
     text="Prints the version of whytls and of the Python that runs it.",
-    argument="NOTHING",
-    argument_help="it takes nothing",
+    argument="",
+    argument_help="",
     groups=(),
     several=False,
 )

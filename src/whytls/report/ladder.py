@@ -224,9 +224,9 @@ _READERS: dict[type, Callable[[Any], tuple[tuple[str, ...], tuple[str, ...]]]] =
 }
 
 
-def _few(names: Iterable[str], most: int = _MOST_NAMES) -> str:
+def _few(names: Iterable[str], most: int = _MOST_NAMES, between: str = ", ") -> str:
     listed = list(names)
-    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+    return between.join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
 
 
 def _closing(h: Handshake, names: dict[Side, str]) -> tuple[str, ...]:
@@ -234,7 +234,8 @@ def _closing(h: Handshake, names: dict[Side, str]) -> tuple[str, ...]:
     if len(h.events) > _MOST_STEPS:
         said.append(f"{len(h.events) - _MOST_STEPS:,} more events are not drawn")
     if h.outcome != "completed" and h.expected:
-        said.append("expected next: " + " or ".join(_expected(word, names) for word in h.expected[:6]))
+        due = dict.fromkeys(_expected(word, names) for word in h.expected)
+        said.append("expected next: " + _few(due, 4, " or "))
     if h.outcome != "completed" and h.quiet >= 1_000_000_000:
         said.append(f"nothing followed in {h.quiet / 1e9:,.1f} s of recording")
     if h.prelude is not None:
@@ -253,7 +254,8 @@ def _expected(word: str, names: dict[Side, str]) -> str:
     side, colon, kind = word.partition(": ")
     if not colon or side not in ("client", "server"):
         return visible(word)
-    return f"{NAMES.get(kind, kind)} of the {names['client' if side == 'client' else 'server']}"
+    name = NAMES.get(kind.partition(" ")[0], kind)  # the transcript tells "server-hello 1.3" from the older one
+    return f"{name} of the {names['client' if side == 'client' else 'server']}"
 
 
 def _missing(c: Coverage, names: dict[Side, str]) -> list[str]:

@@ -105,7 +105,9 @@ def _text(cause: Page, style: Style) -> str:
 
 
 def _paragraphs(text: str, style: Style) -> list[str]:
-    """Running text refilled to the width; lists and what is indented keep their lines."""
+    """Running text refilled to the width, where there is one; lists and what is indented keep their lines."""
+    if style.width is None:
+        return [f"  {line}".rstrip() for line in text.strip("\n").splitlines()]
     lines: list[str] = []
     running: list[str] = []
     for line in [*text.strip("\n").splitlines(), ""]:
