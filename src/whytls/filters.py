@@ -120,9 +120,7 @@ def moment(text: str) -> int:
             parsed = parsed.replace(tzinfo=UTC)
         since = parsed - datetime(1970, 1, 1, tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise UsageError(
-            f"{text!r} is no time", hint="write it as 2026-03-01T09:30:00Z, 2026-03-01 or seconds since 1970"
-        ) from None
+        raise UsageError(f"{text!r} is no time", hint="write it as 2026-03-01T09:30:00Z, 2026-03-01 or seconds since 1970") from None
     return (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000
 
 
@@ -134,9 +132,7 @@ def _host(text: str) -> str:
             return str(ip_network(text, strict=False))
         return str(ip_address(text.strip("[]")))
     except ValueError:
-        raise UsageError(
-            f"{text!r} is no address", hint="write an address or a network such as 10.0.9.0/24; names go with --sni"
-        ) from None
+        raise UsageError(f"{text!r} is no address", hint="write an address or a network such as 10.0.9.0/24; names go with --sni") from None
 
 
 def _port(text: int | str) -> int:

@@ -327,6 +327,8 @@ class Seen:
     offered_groups: tuple[int, ...] = ()
     offered_signature_algorithms: tuple[int, ...] = ()
     alert: tuple[Side, int] | None = None  # the first fatal alert: sender, description
+    started_at: int = 0  # nanoseconds since 1970
+    ended_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

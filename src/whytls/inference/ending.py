@@ -40,7 +40,13 @@ def ending_of(handshake: Handshake) -> Ending:
         return _foreign(handshake, phase, index)
     owed = _owing_side(handshake, phase)
     waited = event.time - _last_word(handshake, index)
-    if how in ("fin", "rst") and owed is not None and owed != event.sender and waited >= SILENCE and not _spoke_in_turn(handshake, index, owed, phase):
+    if (
+        how in ("fin", "rst")
+        and owed is not None
+        and owed != event.sender
+        and waited >= SILENCE
+        and not _spoke_in_turn(handshake, index, owed, phase)
+    ):
         return Ending(phase, "silence", owed, (event, *_closings(handshake, index, event.sender)), delay=waited)
     if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
         return Ending(phase, "refused", "server", (event,), delay=waited)

@@ -60,7 +60,18 @@ class _Entry:
 
     def learn(self, seen: Seen) -> None:
         kept = self.completed if seen.outcome == "completed" else self.failed
-        key = (seen.server, seen.client.address, seen.sni, seen.version, seen.cipher_suite, seen.group, seen.alpn, seen.chain, seen.alert, seen.offered_suites)
+        key = (
+            seen.server,
+            seen.client.address,
+            seen.sni,
+            seen.version,
+            seen.cipher_suite,
+            seen.group,
+            seen.alpn,
+            seen.chain,
+            seen.alert,
+            seen.offered_suites,
+        )
         if key not in kept and len(kept) < MOST_SEEN:
             kept[key] = seen
             self.snapshot = None

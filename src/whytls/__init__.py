@@ -1,0 +1,54 @@
+"""Why did TLS fail? Give it a capture; it says in one sentence why, on which hop, proves it, and writes the fix.
+
+The names below are the public ones; they are loaded at first use, so that ``import whytls`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from whytls.api import CausePage, Run, diagnose, explain
+    from whytls.exceptions import DamagedInput, InputError, Malformed, UsageError, WhytlsError
+    from whytls.model import Alternative, Artefact, Diagnosis, Endpoint, Event, Evidence, Fix, Handshake
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "whytls.api": ("CausePage", "Run", "diagnose", "explain"),
+    "whytls.exceptions": ("DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"),
+    "whytls.model": ("Alternative", "Artefact", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake"),
+}
+__all__ = [
+    "Alternative",
+    "Artefact",
+    "CausePage",
+    "DamagedInput",
+    "Diagnosis",
+    "Endpoint",
+    "Event",
+    "Evidence",
+    "Fix",
+    "Handshake",
+    "InputError",
+    "Malformed",
+    "Run",
+    "UsageError",
+    "WhytlsError",
+    "__version__",
+    "diagnose",
+    "explain",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

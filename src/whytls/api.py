@@ -1,0 +1,247 @@
+"""The public functions: they join the rooms. What a command does, a function here does, with the same names and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from whytls.capture.recording import Tally, handshakes
+from whytls.capture.source import Recording, recordings
+from whytls.exceptions import UsageError
+from whytls.inference.gateway import Gateways
+from whytls.inference.profile import Profiles
+from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Owner, Seen
+from whytls.topology import Topology
+from whytls.topology import topology as read_topology
+
+if TYPE_CHECKING:
+    import os
+    from datetime import datetime
+
+    from whytls.filters import Filters
+    from whytls.verdict import Verdict
+
+MOST_HELD = 2_000  # verdicts that wait for the rest of the recording; more are released as they stand
+LIVE_WAIT = 10_000_000_000  # ns of capture clock that a verdict from a pipe waits at most: somebody is looking
+EARLY = "the rest of the recording was not used for this verdict"
+
+
+def diagnose(
+    *paths: str | os.PathLike[str],
+    router: Sequence[str] = (),
+    message_processor: Sequence[str] = (),
+    backend: Sequence[str] = (),
+    topology: str | None = None,
+    trust: str | None = None,
+    at: str | datetime | None = None,
+    all: bool = False,  # noqa: A002  (the option is called --all)
+    filters: Filters | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Run:
+    """Read captures and say of every failed handshake why it failed.
+
+    ``paths`` are files, folders or ``-`` for standard input. ``router``, ``message_processor`` and ``backend`` are patterns of
+    addresses and ports, ``topology`` a file with the same; ``trust`` a file with the rejecting side's anchors; ``at`` the time at
+    which certificates are judged, instead of the capture's. ``all`` yields those that did not fail as well. The value is
+    iterated lazily.
+
+    Raises:
+        InputError: a file is no capture or cannot be read.
+        UsageError: a pattern, a time or a filter is none.
+    """
+    if not paths:
+        raise UsageError("there is nothing to read", hint="name a capture, a folder, or - for a pipe")
+    return Run([str(p) for p in paths], _topology(router, message_processor, backend, topology), _anchors(trust), _time(at), all, filters, progress)
+
+
+def _topology(router: Sequence[str], message_processor: Sequence[str], backend: Sequence[str], file: str | None) -> Topology:
+    return read_topology(router, message_processor, backend, file)
+
+
+def _anchors(trust: str | None) -> tuple[bytes, ...] | None:
+    if trust is None:
+        return None
+    from whytls.pki.store import read_anchors
+
+    return read_anchors(trust)
+
+
+def _time(at: str | datetime | None) -> int | None:
+    if at is None:
+        return None
+    from datetime import UTC, datetime
+
+    if isinstance(at, str):
+        try:
+            at = datetime.fromisoformat(at) if not at.isdigit() else datetime.fromtimestamp(int(at), UTC)
+        except (ValueError, OverflowError, OSError):
+            raise UsageError(f"{at!r} is no time", hint="for instance 2019-03-01, 2019-03-01T12:00:00Z, or seconds since 1970") from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return int(at.timestamp()) * 1_000_000_000
+
+
+class _Waiting(NamedTuple):
+    handshake: Handshake
+    order: int
+
+
+class Run:
+    """The diagnoses of a call, one after the other; ``tally`` and ``warnings`` are complete once it is exhausted."""
+
+    def __init__(
+        self,
+        paths: list[str],
+        who: Topology,
+        trust: tuple[bytes, ...] | None,
+        at: int | None,
+        everything: bool,
+        filters: Filters | None,
+        progress: Callable[[int, int | None], None] | None,
+    ) -> None:
+        self.tally = Tally()
+        self.warnings: list[str] = []
+        self._paths, self._topology, self._trust, self._at = paths, who, trust, at
+        self._everything, self._filters, self._progress = everything, filters, progress
+
+    def __iter__(self) -> Iterator[Diagnosis]:
+        for recording in recordings(self._paths):
+            recording.progress = self._progress
+            yield from _Recording(self, recording).diagnoses()
+            self.warnings += recording.warnings
+
+    def wanted(self, diagnosis: Diagnosis) -> bool:
+        """Whether the caller asked for this one."""
+        if diagnosis.cause is None and not self._everything:
+            return False
+        return self._filters is None or (diagnosis.handshake is not None and self._filters.matches(diagnosis))
+
+    def context(self, handshake: Handshake, book: Profiles, gateways: Gateways, whole: bool) -> Context:
+        """What is known around a handshake at this moment."""
+        hop, inferred = self._hop(handshake, gateways)
+        profile = book.server(handshake.server)
+        return Context(
+            hop=hop, hop_inferred=inferred, at=self._at, trust=self._trust, server_profile=profile,
+            client_profile=None, whole_recording=whole,
+        )  # fmt: skip
+
+    def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
+        if self._topology:
+            return self._topology.hop(handshake.client, handshake.server), False
+        hop = gateways.hop(handshake.client, handshake.server)
+        return hop, hop != "direct"
+
+
+class _Recording:
+    """One recording on its way through: what was learned of it, and the verdicts that wait for the rest."""
+
+    def __init__(self, run: Run, recording: Recording) -> None:
+        self.run, self.recording = run, recording
+        self.profiles, self.gateways = Profiles(), Gateways()
+        self.waiting: list[Handshake] = []
+        self.live = "-" in recording.files
+
+    def diagnoses(self) -> Iterator[Diagnosis]:
+        for item in handshakes(self.recording, everything=self.run._everything, tally=self.run.tally):
+            if isinstance(item, Seen):
+                self._learn(item)
+                continue
+            yield from self._take(item)
+        self._release_profiles()
+        for handshake in self.waiting:
+            yield from self._judged(handshake, whole=True)
+        self.waiting = []
+
+    def _learn(self, seen: Seen) -> None:
+        self.profiles.learn(seen)
+        self.gateways.learn(seen)
+
+    def _take(self, handshake: Handshake) -> Iterator[Diagnosis]:
+        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict."""
+        from whytls.capture.assemble import seen_of
+
+        self._learn(seen_of(handshake))
+        if self.live:
+            yield from self._overdue(handshake.ended_at)
+        verdict = self._verdict(handshake, whole=False)
+        hop_open = not self.run._topology and not self.live
+        if verdict.open or (hop_open and verdict.diagnosis.cause is not None):
+            self.waiting.append(handshake)
+            if len(self.waiting) > MOST_HELD:
+                yield from self._released(self.waiting.pop(0))
+        elif self.run.wanted(verdict.diagnosis):
+            yield verdict.diagnosis
+
+    def _overdue(self, now: int) -> Iterator[Diagnosis]:
+        while self.waiting and now - self.waiting[0].ended_at > LIVE_WAIT:
+            yield from self._released(self.waiting.pop(0))
+
+    def _released(self, handshake: Handshake) -> Iterator[Diagnosis]:
+        """Give up waiting: the verdict as it stands, with a warning that it is early where it is open."""
+        verdict = self._verdict(handshake, whole=False)
+        diagnosis = verdict.diagnosis
+        if verdict.open:
+            diagnosis = replace(diagnosis, warnings=(*diagnosis.warnings, EARLY))
+        if self.run.wanted(diagnosis):
+            yield diagnosis
+
+    def _judged(self, handshake: Handshake, whole: bool) -> Iterator[Diagnosis]:
+        diagnosis = self._verdict(handshake, whole).diagnosis
+        if self.run.wanted(diagnosis):
+            yield diagnosis
+
+    def _verdict(self, handshake: Handshake, whole: bool) -> Verdict:
+        from whytls.verdict import judge
+
+        return judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
+
+    def _release_profiles(self) -> None:
+        self.waiting.sort(key=lambda h: h.started_at)
+
+
+@dataclass(frozen=True, slots=True)
+class CausePage:
+    """What ``whytls explain`` shows of a cause."""
+
+    slug: str
+    title: str
+    sections: dict[str, str]
+    owners: tuple[Owner, ...]
+    cause_class: CauseClass
+    references: tuple[str, ...]
+
+
+HEADINGS = ("What happened", "How it looks", "Tell it from", "Fix", "References")
+
+
+def explain(slug: str) -> CausePage:
+    """A cause's page.
+
+    Raises:
+        UsageError: no cause has that slug; the hint names the nearest ones.
+    """
+    from whytls.causes import load
+
+    cause = load(slug)
+    lines = cause.page.split("\n")
+    sections: dict[str, str] = {}
+    heading, body = "", list[str]()
+    for index, line in enumerate(lines[1:], 1):
+        if line in HEADINGS and index + 1 < len(lines) and set(lines[index + 1]) == {"-"}:
+            if heading:
+                sections[heading] = "\n".join(body).strip()
+            heading, body = line, []
+        elif not (line and set(line) == {"-"}):
+            body.append(line)
+    if heading:
+        sections[heading] = "\n".join(body).strip()
+    declaration = cause.declaration
+    return CausePage(cause.slug, lines[0], sections, declaration.owners, declaration.cause_class, declaration.references)
+
+
+def causes() -> tuple[str, ...]:
+    """The slugs of all causes, sorted; reads file names only."""
+    from whytls.causes import slugs
+
+    return slugs()

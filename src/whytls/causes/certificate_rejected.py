@@ -1,0 +1,65 @@
+"""The client refused the server's certificate, and the recording does not show why.
+
+What happened
+-------------
+TLS 1.3 encrypts the certificate, and often the alert. What shows is that the client broke off at the moment when it had the
+server's certificate to judge.
+
+How it looks
+------------
+ServerHello of TLS 1.3 and encrypted records of the server; then, as the client's first answer, a record of alert size, an alert
+in the clear that names nothing (42, 46), or a close.
+
+Tell it from
+------------
+`certificate-expired`, `certificate-untrusted` and their kin are said instead where the alert or another handshake shows the
+reason. `client-certificate-rejected`: there the server breaks off, after the client's flight.
+
+Fix
+---
+Look at the certificate itself: `whytls check HOST:PORT` as the client would, or the client's own error message.
+
+References
+----------
+RFC 8446 sections 4.4.2.4 and 6.2; runbook R8.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.certificate_refusal import refusal
+from whytls.inference.quote import quote_event
+from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+
+CAUSE = Cause(
+    title="the {client} broke off when it had the {server}'s certificate to judge; TLS 1.3 hides which fault it saw",
+    cause_class="server-certificate",
+    owners=("server", "client"),
+    phases=("client-turn", "server-turn", "finished"),
+    references=("RFC 8446 section 4.4.2.4", "R8"),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """The place of the break, and nothing more."""
+    refused = refusal(handshake, context, "server")
+    if refused is None:
+        return NotApplicable()
+    if (refused.report is not None and refused.borrowed is None) or refused.late:
+        return Silent()
+    flight = handshake.first("encrypted", "server")
+    lines = [Evidence("the server's certificate is in the encrypted records from here on", flight.frames, flight.file)] if flight else []
+    return Finding(
+        failing_side="client",
+        explains=refused.explains,
+        evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3])),
+        confidence="likely",
+        assumptions=("what it minded was the certificate", "which fault it has cannot be seen"),
+        would_decide="the certificate: a key log of this connection (SSLKEYLOGFILE), or whytls check HOST:PORT; or the client's error message",
+        settled_by_later=True,
+    )
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """Look at the certificate."""
+    return Fix("server", "look at the certificate and its chain as the client sees them, and read the client's error message", "check")

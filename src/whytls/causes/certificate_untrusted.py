@@ -1,0 +1,122 @@
+"""The client does not know the root to which the server's certificate leads.
+
+What happened
+-------------
+The chain that the server sent is sound, but it leads to a CA that is not in the client's truststore: a private CA, a new public
+root, or a truststore with the wrong entries (R8).
+
+How it looks
+------------
+The server's Certificate message without any visible fault, then `unknown_ca` (48) from OpenSSL, curl and Python,
+`bad_certificate` (42) from Go, `certificate_unknown` (46) from Java; nginx and Node close without an alert.
+
+Tell it from
+------------
+`chain-incomplete`: the chain stops before an issuer. `certificate-self-signed`: the leaf is its own issuer. Other defects in the
+chain come first, for they are seen; the truststore is not, unless it is given (`--trust`).
+
+Fix
+---
+Add the root (or the issuing CA) to the truststore of the side that refused (R26); or install a certificate from a CA that it
+trusts.
+
+References
+----------
+RFC 5280 section 6.1; RFC 8446 section 6.2; runbook R8, R17, R26.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.certificate_refusal import GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, judged, refusal
+from whytls.inference.quote import quote_event
+from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+
+CAUSE = Cause(
+    title="the {client} does not trust the CA that the {server}'s certificate leads to ({root})",
+    titles={"alert-only": "the {client} says that it does not know the CA of the {server}'s certificate"},
+    cause_class="server-certificate",
+    owners=("client", "server"),
+    phases=("client-turn", "server-turn", "finished"),
+    references=("RFC 5280 section 6.1", "R8", "R17", "R26"),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """A truststore that was given and lacks the root; or a refusal of a chain without visible fault."""
+    if context.trust is not None:
+        answer = judged(handshake, context, "server", frozenset({"untrusted-root"}), names=frozenset({UNKNOWN_CA}), owners=("client", "server"))
+        if isinstance(answer, Finding):
+            facts = {**answer.facts, "root": answer.facts.get("issuer") or answer.facts.get("subject") or answer.facts["leaf"]}
+            return Finding(answer.failing_side, answer.explains, answer.evidence, answer.confidence, facts, answer.assumptions, "", answer.owners)
+    refused = refusal(handshake, context, "server")
+    if refused is None or (refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA}):
+        return NotApplicable()
+    if refused.report is None:
+        return _hidden(context, refused) if refused.alert == UNKNOWN_CA else Silent()
+    faults = {d.slug for d in refused.report.defects if d.slug in WEIGHTY}
+    if faults and (refused.alert != UNKNOWN_CA or faults & _SAME_ALERT):
+        return Silent()
+    return _sound(handshake, context, refused)
+
+
+# These are said with unknown_ca as well, and they are visible: they come before the truststore that is not.
+_SAME_ALERT = frozenset({"self-signed-leaf", "missing-intermediate", "wrong-intermediate", "issuer-not-ca", "path-length-exceeded"})
+
+
+def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) -> Finding:
+    report = refused.report
+    assert report is not None  # noqa: S101  (the caller has looked)
+    root = report.last_issuer or "its CA"
+    event = handshake.first("certificate", "server")
+    text = f"Certificate: the chain is sound and leads to {root}" + (", which was sent itself" if report.last_self_signed else "")
+    confidence: Confidence = "likely"
+    doubts = [] if refused.alert == UNKNOWN_CA else ["nothing else in the certificate was minded"]
+    doubts += ["the name called is in it"] if not handshake.sni else []
+    if refused.late:
+        confidence, doubts = "possible", ["the client closed because of the certificate"]
+    return Finding(
+        failing_side="client",
+        explains=refused.explains,
+        evidence=(
+            *((refused.borrowed,) if refused.borrowed else ()),
+            Evidence(text, event.frames if event else (), handshake.file),
+            *(quote_event(e, context) for e in refused.explains[:2]),
+        ),
+        confidence=confidence,
+        facts={"root": root, "leaf": report.leaf.subject if report.leaf else "", "defect": None},
+        assumptions=tuple(doubts),
+        would_decide="the client's truststore: whytls diagnose --trust FILE",
+    )
+
+
+def _hidden(context: Context, refused: CertificateRefusal) -> Finding:
+    return Finding(
+        failing_side="client",
+        explains=refused.explains,
+        evidence=tuple(quote_event(e, context) for e in refused.explains[:2]),
+        confidence="likely",
+        facts={"root": "hidden by TLS 1.3", "leaf": "", "defect": None},
+        assumptions=("the chain, which TLS 1.3 hides, is complete",),
+        detail="alert-only",
+        would_decide="the certificates: a key log of this connection, or whytls check HOST:PORT",
+    )
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """The root into the truststore of the side that refused."""
+    where = {"southbound": "the Message Processor's truststore (the target's TrustStore)", "northbound": "the client's truststore"}.get(
+        context.hop, "the client's truststore"
+    )
+    return Fix(
+        "client",
+        f"add the root certificate ({finding.facts['root']}) to {where}; or install on the server a certificate of a CA that it trusts",
+        "reload",
+        (
+            Artefact(
+                "command",
+                "keytool -importcert -trustcacerts -alias backend-root -file root.pem -keystore truststore.p12",
+                "where a Java client's truststore is",
+            ),
+        ),
+    )

@@ -1,0 +1,108 @@
+"""Client and server have no cipher suite in common.
+
+What happened
+-------------
+The versions overlap, but the server supports none of the suites in the ClientHello: the lists are disjoint, or they meet only in
+suites that the server's certificate cannot serve (an ECDSA suite needs an ECDSA certificate) (R5).
+
+How it looks
+------------
+ClientHello, then a fatal `handshake_failure` (40) from the server; OpenSSL, nginx, Go and JSSE all say so. `insufficient_security`
+(71) names it. The list in the ClientHello against the server's list (nginx `ssl_ciphers`, JSSE enabled suites) shows it.
+
+Tell it from
+------------
+`sni-missing`: the same alert; there the ClientHello has no server_name (R10). `group-mismatch` and
+`signature-algorithm-mismatch`: the same alert again; there the list of groups or of signature schemes is the restricted one.
+`protocol-mismatch`: the alert is `protocol_version`.
+
+Fix
+---
+Let the two lists meet: enable a modern suite (ECDHE with AES-GCM) on the end that is behind. An old Java client needs the JCE
+unlimited policy or an update (R22).
+
+References
+----------
+RFC 8446 section 4.1.2 and 9.1; RFC 5246 section 7.4.1.2; RFC 9325 section 4.2; runbook R5, R10, R22.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import FROM_HELLO, Cause
+from whytls.inference.hello_refusal import Refusal, hello_refusal, weigh
+from whytls.inference.quote import describe_hello, quote_ending
+from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
+from whytls.wire.registry import suite_facts, suite_name
+
+CAUSE = Cause(
+    title="the {server} supports none of the {count} cipher suites that the {client} offers ({some})",
+    titles={"restricted-offer": "the {client} offers {narrow}, and the {server} supports none of them"},
+    cause_class="hello",
+    owners=("server", "client"),
+    phases=FROM_HELLO,
+    needs=("client-hello",),
+    references=("RFC 8446 section 4.1.2", "R5", "R10", "R22"),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """By the alert, by another handshake, by a restricted list, or by R10 where a server_name was sent."""
+    refusal = hello_refusal(handshake, context)
+    if refusal is None or handshake.server_hello is not None:
+        return NotApplicable()
+    weight = weigh(refusal, "suite")
+    if weight is None:
+        return Silent()
+    narrow = next((n for n in refusal.narrow if n.dimension == "suite"), None)
+    suites = [s for s in refusal.hello.cipher_suites if s not in (0x00FF, 0x5600)]
+    event = handshake.first("client-hello")
+    offered = Evidence(f"offered: {_some(suites, 4)}", event.frames if event else (), handshake.file)
+    return Finding(
+        failing_side="server",
+        explains=context.ending.events,
+        evidence=(describe_hello(handshake, context), offered, *quote_ending(context), *weight.evidence),
+        confidence=weight.confidence,
+        facts={
+            "count": len(suites),
+            "some": _some(suites, 2),
+            "narrow": narrow.text if narrow else "",
+            "old_client": _old_client(refusal),
+        },
+        assumptions=weight.assumptions,
+        detail="restricted-offer" if narrow else "",
+        owners=_owners(refusal),
+        would_decide="the server's list (nginx ssl_ciphers, JSSE enabled suites), or whytls replay with other suites",
+        settled_by_later=True,
+    )
+
+
+def _old_client(refusal: Refusal) -> bool:
+    facts = [suite_facts(s) for s in refusal.hello.cipher_suites]
+    return not any(f.tls13 or f.key_exchange in ("ECDHE", "DHE") for f in facts)
+
+
+def _owners(refusal: Refusal) -> tuple[Owner, ...]:
+    """A client without forward secrecy is below today's minimum (RFC 9325); else the server's list is the cheaper place."""
+    return ("client", "server") if _old_client(refusal) else ("server", "client")
+
+
+def _some(suites: list[int], count: int) -> str:
+    names = ", ".join(suite_name(s) for s in suites[:count])
+    return names + (f" and {len(suites) - count} more" if len(suites) > count else "") if names else "none"
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """A modern suite on the end that is behind."""
+    if finding.facts["old_client"]:
+        return Fix(
+            "client",
+            "enable suites with forward secrecy in the client (an old Java: update it, or install the JCE unlimited policy)",
+            "restart",
+        )
+    lines = "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384;"
+    return Fix(
+        "server",
+        "enable on the server one of the suites that the client offers, with a certificate of the kind that the suite needs; or widen the client's list",
+        "reload",
+        (Artefact("nginx", lines, "the server's nginx configuration (Router: /opt/nginx/conf.d/0-default.conf)"),),
+    )

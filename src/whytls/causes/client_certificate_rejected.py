@@ -1,0 +1,87 @@
+"""The server refused the client's certificate, and the recording does not show why.
+
+What happened
+-------------
+Mutual TLS in TLS 1.3: the client's certificate and the server's alert are encrypted. What shows is that the client sent a
+certificate and that the server broke off at once.
+
+How it looks
+------------
+The client's encrypted flight is large enough for a certificate; the server answers with a record of alert size and closes, often
+after the client believes that it is connected.
+
+Tell it from
+------------
+`client-certificate-missing`: the flight has the size of an empty Certificate message. `certificate-rejected`: the client breaks
+off.
+
+Fix
+---
+Read the server's log; check the client's certificate against the server's truststore: expiry, issuer, chain, usage.
+
+References
+----------
+RFC 8446 sections 4.4.2.4 and 6.2; runbook R8, R17.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.certificate_refusal import refusal
+from whytls.inference.client_flight import client_flight
+from whytls.inference.quote import quote_event
+from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+
+CAUSE = Cause(
+    title="the {server} refused the {client}'s certificate; TLS 1.3 hides which fault it saw",
+    titles={"visible": "the {server} refused the {client}'s certificate, in which no fault is seen"},
+    cause_class="client-certificate",
+    owners=("client", "server"),
+    phases=("server-turn", "finished"),
+    references=("RFC 8446 section 4.4.2.4", "R8", "R17"),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """A flight that holds a certificate, and a server that broke off after it."""
+    refused = refusal(handshake, context, "client")
+    if refused is None or refused.late:
+        return NotApplicable()
+    if handshake.client_chain is not None:
+        return _visible(context, refused.explains) if handshake.client_chain else Silent()
+    flight = client_flight(handshake)
+    if flight.content != "certificate":
+        return Silent()
+    frames = flight.events[-1].frames if flight.events else ()
+    return Finding(
+        failing_side="server",
+        explains=refused.explains,
+        evidence=(Evidence("the client's flight is large enough for a certificate", frames, handshake.file), *_quoted(context, refused.explains)),
+        confidence="likely",
+        would_decide="the server's log, or a key log of this connection (SSLKEYLOGFILE)",
+        assumptions=("which fault it has cannot be seen",),
+    )
+
+
+def _visible(context: Context, explains: tuple[object, ...]) -> Finding:
+    events = context.ending.events
+    return Finding(
+        failing_side="server",
+        explains=events,
+        evidence=_quoted(context, events),
+        confidence="possible",
+        detail="visible",
+        would_decide="the server's log",
+        assumptions=("its certificate is what the server minded", "which fault it has cannot be seen"),
+    )
+
+
+def _quoted(context: Context, events: tuple[object, ...]) -> tuple[Evidence, ...]:
+    return tuple(quote_event(e, context) for e in context.ending.events[:3] if e in events)
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """Compare the certificate with the server's truststore."""
+    return Fix(
+        "client", "read the server's log, and check the client's certificate against the server's truststore: expiry, issuer, chain, usage", "check"
+    )

@@ -1,0 +1,98 @@
+"""The server does not know the CA of the client's certificate.
+
+What happened
+-------------
+Mutual TLS: the client sent a certificate that leads to a CA which is not in the server's truststore (on an Edge Router: the
+virtual host's TrustStore), or a self-signed one (R8).
+
+How it looks
+------------
+CertificateRequest, the client's Certificate without a visible fault, then `unknown_ca` (48) from OpenSSL, `bad_certificate` (42)
+from Go, `certificate_unknown` (46) from Java. nginx completes the handshake and answers with HTTP 400. The CA names of the
+CertificateRequest often show that the issuer is missing.
+
+Tell it from
+------------
+`client-chain-incomplete`: the chain stops before an issuer. `client-certificate-expired`: the dates are wrong.
+`client-certificate-rejected`: TLS 1.3, and the certificate is hidden.
+
+Fix
+---
+Add the client's root to the server's truststore (R26), or use a client certificate from a CA that the server names.
+
+References
+----------
+RFC 8446 section 4.4.2; runbook R8, R17, R26.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.certificate_refusal import GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, refusal
+from whytls.inference.quote import quote_event
+from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+
+CAUSE = Cause(
+    title="the {server} does not trust the CA of the {client}'s certificate ({root})",
+    titles={"self-signed": "the {server} does not trust the {client}'s self-signed certificate ({root})"},
+    cause_class="client-certificate",
+    owners=("client", "server"),
+    phases=("server-turn", "finished"),
+    references=("RFC 8446 section 4.4.2", "R8", "R17", "R26"),
+    completed=True,
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """A self-signed certificate; an issuer that the server did not name; or a refusal of a chain without visible fault."""
+    refused = refusal(handshake, context, "client")
+    if refused is None or refused.report is None:
+        return NotApplicable()
+    if refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA, 40}:
+        return Silent()
+    self_signed = refused.report.has("self-signed-leaf")
+    faults = {d.slug for d in refused.report.defects if d.slug in WEIGHTY} - {"self-signed-leaf", "untrusted-root"}
+    if faults:
+        return Silent()
+    unnamed = _issuer_not_named(handshake, refused)
+    if refused.late and not (unnamed or self_signed):
+        return Silent()
+    sure = (self_signed or unnamed) and refused.alert is not None
+    return Finding(
+        failing_side="server",
+        explains=refused.explains,
+        evidence=(*_lines(handshake, refused, unnamed), *(quote_event(e, context) for e in refused.explains[:3])),
+        confidence="proven" if sure and not refused.late else "likely",
+        facts={"root": refused.report.last_issuer or "its CA", "defect": "self-signed-leaf" if self_signed else None},
+        assumptions=() if self_signed or unnamed else ("nothing else in the certificate was minded",),
+        detail="self-signed" if self_signed else "",
+        would_decide="the server's truststore",
+    )
+
+
+def _issuer_not_named(handshake: Handshake, refused: CertificateRefusal) -> bool:
+    """Whether the server named acceptable CAs and none of the chain's issuers is among them."""
+    request, report = handshake.certificate_request, refused.report
+    if request is None or not request.authorities or report is None:
+        return False
+    return not {c.issuer_der for c in report.certificates} & set(request.authorities)
+
+
+def _lines(handshake: Handshake, refused: CertificateRefusal, unnamed: bool) -> list[Evidence]:
+    event = handshake.first("certificate", "client")
+    root = refused.report.last_issuer if refused.report else ""
+    lines = [Evidence(f"client's Certificate: issued by {root}", event.frames if event else (), handshake.file)]
+    request = handshake.first("certificate-request")
+    if unnamed and request is not None:
+        lines.append(Evidence("CertificateRequest does not name this issuer", request.frames, request.file))
+    return lines
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """The client's root into the server's truststore, or a certificate from a CA that it names."""
+    where = {"northbound": "the virtual host's TrustStore", "southbound": "the backend's truststore"}.get(context.hop, "the server's truststore")
+    return Fix(
+        "server",
+        f"add the client's root certificate ({finding.facts['root']}) to {where}; or use a client certificate from a CA that the server names",
+        "reload",
+    )

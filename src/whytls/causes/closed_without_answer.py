@@ -1,0 +1,80 @@
+"""The server closed the connection without saying why.
+
+What happened
+-------------
+The server took the ClientHello (or had begun its flight) and ended the connection by FIN or close_notify. Some servers do that
+for a version or a name that they do not support, some because they are shutting down or out of backends.
+
+How it looks
+------------
+ClientHello acknowledged, then close_notify (fatal or warning) or FIN from the server, no other alert. The record version of a
+close_notify can tell: a server that stops at TLS 1.0 marks it so.
+
+Tell it from
+------------
+`protocol-mismatch`: the runbook's example looks exactly like this (R4); a handshake in an older version that the same server
+accepts decides. `connection-reset`: RST instead of FIN. `handshake-timeout`: the client closed, after waiting.
+
+Fix
+---
+Read the server's log at that second; try an older version, another name, other suites against it (`whytls replay`).
+
+References
+----------
+RFC 8446 section 6.1; runbook R4, R10.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.quote import describe_hello, quote_event
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
+
+CAUSE = Cause(
+    title="the {server} closed the connection after the ClientHello without saying why",
+    titles={
+        "in-server-flight": "the {server} closed the connection in the middle of its own flight",
+        "on-accept": "the {server} closed the connection before any TLS message",
+        "fatal-close-notify": "the {server} answered the ClientHello with a fatal close_notify",
+        "warning-close-notify": "the {server} answered the ClientHello with a close_notify",
+    },
+    cause_class="transport",
+    owners=("server",),
+    phases=("tcp", "client-hello", "retry", "server-flight"),
+    references=("RFC 8446 section 6.1", "R4", "R10"),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """FIN or close_notify of the server as the first thing that ended it."""
+    ending = context.ending
+    if ending.breaker != "server" or ending.how not in ("fin", "close-notify"):
+        return NotApplicable()
+    hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
+    certain = ending.phase == "server-flight"
+    return Finding(
+        failing_side="server",
+        explains=ending.events,
+        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:3])),
+        confidence="proven" if certain else "likely",
+        detail=_detail(context),
+        would_decide="the server's log; whytls replay with an older version, another name, other suites",
+        settled_by_later=True,
+    )
+
+
+def _detail(context: Context) -> str:
+    ending = context.ending
+    if ending.phase == "server-flight":
+        return "in-server-flight"
+    if ending.phase == "tcp":
+        return "on-accept"
+    if ending.how == "close-notify":
+        value = ending.events[0].value
+        return "fatal-close-notify" if getattr(value, "fatal", False) else "warning-close-notify"
+    return "fin"
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """The log, then the replay."""
+    return Fix("server", "read the server's log at this second; then try an older version, another name and other suites against it", "check")

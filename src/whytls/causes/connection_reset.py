@@ -1,0 +1,73 @@
+"""The connection was reset in the middle of the handshake.
+
+What happened
+-------------
+One end, or a device that speaks for it, sent a TCP RST instead of a TLS message: a server that crashed or whose process is gone,
+a load balancer without a healthy backend, a rate limit, or a server that does not even send an alert for what it dislikes.
+
+How it looks
+------------
+RST right after the connection came up, after the ClientHello, or inside the server's flight, without an alert.
+
+Tell it from
+------------
+`middlebox-interference`: the reset does not fit the stream of the end that it claims to come from. `closed-without-answer`: an
+orderly FIN. `protocol-mismatch`, `sni-missing`: some servers reset for these; another handshake that got through decides.
+
+Fix
+---
+Read the log of the end that reset, and of any load balancer in front of it, at that second.
+
+References
+----------
+RFC 9293 section 3.5.2; runbook R4.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.quote import describe_hello, quote_event, side_name
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
+
+CAUSE = Cause(
+    title="the {who} reset the connection {when}",
+    cause_class="transport",
+    owners=("server", "network"),
+    phases=("tcp", "client-hello", "retry", "server-flight", "client-turn", "server-turn"),
+    references=("RFC 9293 section 3.5.2", "R4"),
+)
+
+_WHEN = {
+    "tcp": "as soon as it was up, before any TLS message",
+    "client-hello": "right after the ClientHello, without a TLS alert",
+    "retry": "after the second ClientHello",
+    "server-flight": "in the middle of the server's flight",
+    "client-turn": "after the server's flight, without a TLS alert",
+    "server-turn": "after the client's flight, without a TLS alert",
+}
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """A RST as the first thing that ended it."""
+    ending = context.ending
+    if ending.how != "rst" or ending.breaker is None or (ending.phase == "client-turn" and ending.breaker == "client"):
+        return NotApplicable()
+    hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
+    # That it was reset is seen; where the hello was all that there was, what it had to do with it is not.
+    certain = ending.phase in ("tcp", "server-flight") and not handshake.transport.foreign_reset
+    return Finding(
+        failing_side=ending.breaker,
+        explains=ending.events,
+        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:2])),
+        confidence="proven" if certain else "likely",
+        facts={"who": side_name(ending.breaker, context), "when": _WHEN[ending.phase]},
+        detail={"tcp": "on-accept", "client-hello": "after-client-hello", "server-flight": "in-server-flight"}.get(ending.phase, ""),
+        owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
+        would_decide="the log of the end that reset; whytls replay with other versions, suites and names",
+        assumptions=() if certain else ("what the hello holds had nothing to do with it",),
+    )
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """The log of that second."""
+    return Fix("server", f"read the {finding.facts['who']}'s log, and that of any load balancer in front of it, at this second", "check")

@@ -1,0 +1,78 @@
+"""The client insists on the extended master secret, and the server does not know it.
+
+What happened
+-------------
+In TLS 1.2 and before, the extended_master_secret extension binds the keys to the handshake. A client that must have it (a Java in
+FIPS mode, a hardened library) aborts when the ServerHello comes without it.
+
+How it looks
+------------
+The ClientHello offers extended_master_secret, the ServerHello does not return it, and the client sends `handshake_failure` (40)
+right after the ServerHello or the server's flight.
+
+Tell it from
+------------
+`dh-too-small`: the same alert; there a small prime is on the wire. `renegotiation-refused`: there renegotiation_info is what the
+ServerHello lacks.
+
+Fix
+---
+Update the server's TLS library (OpenSSL has it since 1.1.0). Letting the client go without weakens security.
+
+References
+----------
+RFC 7627 section 5.2.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.quote import quote_ending
+from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+
+CAUSE = Cause(
+    title="the {client} requires the extended master secret, which the {server} does not offer",
+    cause_class="hello",
+    owners=("server", "client"),
+    phases=("server-flight", "client-turn"),
+    needs=("client-hello", "server-hello"),
+    references=("RFC 7627 section 5.2",),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """Offered, not returned, and the client broke off with the alert that the RFC asks for."""
+    hello, answer, ending = handshake.client_hello, handshake.server_hello, context.ending
+    if hello is None or answer is None or ending.breaker != "client" or answer.version >= 0x0304 or ending.alert != 40:
+        return NotApplicable()
+    if not hello.extended_master_secret or answer.extended_master_secret:
+        return Silent()
+    event = handshake.first("server-hello")
+    rivals = _other_reasons(handshake)
+    return Finding(
+        failing_side="client",
+        explains=ending.events,
+        evidence=(
+            Evidence("ServerHello without extended_master_secret, which the ClientHello offered", event.frames if event else ()),
+            *quote_ending(context),
+        ),
+        confidence="likely",
+        assumptions=rivals,
+        would_decide="the client's own error message, or whytls replay to a server that knows the extension",
+    )
+
+
+def _other_reasons(handshake: Handshake) -> tuple[str, ...]:
+    """What else in the server's flight a client answers with handshake_failure."""
+    found = []
+    exchange = handshake.server_key_exchange
+    if exchange is not None and exchange.dh_bits is not None and exchange.dh_bits < 2048:
+        found.append("not because of the small Diffie-Hellman prime")
+    if handshake.server_hello is not None and not handshake.server_hello.secure_renegotiation:
+        found.append("not because secure renegotiation is missing")
+    return tuple(found)
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """A server that knows the extension."""
+    return Fix("server", "update the server's TLS library to one that knows extended_master_secret (RFC 7627)", "restart")

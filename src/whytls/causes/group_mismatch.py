@@ -1,0 +1,82 @@
+"""Client and server have no key-exchange group in common.
+
+What happened
+-------------
+Version and cipher suite would fit, but the server supports none of the groups (elliptic curves, finite-field groups) that the
+client lists in supported_groups, so that no key can be agreed.
+
+How it looks
+------------
+ClientHello, then a fatal `handshake_failure` (40); JSSE says `unexpected_message` (10) for TLS 1.3. The client's list
+of groups is short or unusual: no x25519, no P-256.
+
+Tell it from
+------------
+`cipher-mismatch`: the same alert; there the groups are the usual ones and the list of suites is restricted.
+`hello-retry-refused`: the server did ask for another group, and the client refused that.
+
+Fix
+---
+Enable x25519 or P-256 on the end whose list is restricted.
+
+References
+----------
+RFC 8446 sections 4.2.7 and 9.1; RFC 8422 section 5.1.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import FROM_HELLO, Cause
+from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.quote import describe_hello, quote_ending
+from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.wire.registry import group_name
+
+CAUSE = Cause(
+    title="the {server} supports none of the key-exchange groups that the {client} offers ({groups})",
+    cause_class="hello",
+    owners=("client", "server"),
+    phases=FROM_HELLO,
+    needs=("client-hello",),
+    references=("RFC 8446 section 4.2.7",),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """By another handshake, or by a list of groups that lacks what every server has."""
+    refusal = hello_refusal(handshake, context)
+    if refusal is None or handshake.server_hello is not None or refusal.hello.groups is None:
+        return NotApplicable()
+    weight = weigh(refusal, "group")
+    if weight is None:
+        return Silent()
+    groups = ", ".join(group_name(g) for g in refusal.hello.groups[:6]) or "none"
+    event = handshake.first("client-hello")
+    return Finding(
+        failing_side="server",
+        explains=context.ending.events,
+        evidence=(
+            describe_hello(handshake, context),
+            Evidence(f"supported_groups: {groups}", event.frames if event else (), handshake.file),
+            *quote_ending(context),
+            *weight.evidence,
+        ),
+        confidence=weight.confidence,
+        facts={"groups": groups},
+        assumptions=weight.assumptions,
+        would_decide="the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups), or whytls replay with other groups",
+        settled_by_later=True,
+    )
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """The groups that everybody has."""
+    return Fix(
+        "client",
+        "enable x25519 or secp256r1 in the client's list of groups, or enable one of its groups on the server",
+        "restart",
+        (
+            Artefact("properties", "jdk.tls.namedGroups=x25519,secp256r1,secp384r1", "a Java client's system properties"),
+            Artefact("nginx", "ssl_ecdh_curve X25519:prime256v1:secp384r1;", "an nginx server's configuration"),
+        ),
+    )

@@ -1,0 +1,85 @@
+"""The server's certificate needs a signature scheme that the client does not accept.
+
+What happened
+-------------
+The client's signature_algorithms name the signatures it can check. The server has only a certificate of another kind (an RSA key
+where the client takes ECDSA alone, or the other way round), or only schemes that the client excludes.
+
+How it looks
+------------
+ClientHello, then `handshake_failure` (40); JSSE also `internal_error` (80), or it closes in the middle of its flight. The list of
+signature schemes holds one kind of key only.
+
+Tell it from
+------------
+`cipher-mismatch`: the same alert; there the suites are the restricted list. `certificate-weak-digest`: the certificate did
+arrive, and the client refused its signature.
+
+Fix
+---
+Let the client accept both RSA and ECDSA signatures with SHA-256, or give the server a certificate of the kind that its clients take.
+
+References
+----------
+RFC 8446 section 4.2.3; RFC 5246 section 7.4.1.4.1.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import Cause
+from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.quote import describe_hello, quote_ending
+from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.wire.registry import scheme_name
+
+CAUSE = Cause(
+    title="the {server} has no certificate for the signature schemes that the {client} accepts ({schemes})",
+    cause_class="hello",
+    owners=("client", "server"),
+    phases=("client-hello", "retry", "server-flight"),
+    needs=("client-hello",),
+    references=("RFC 8446 section 4.2.3",),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """By another handshake, or by a list of schemes for one kind of key only."""
+    refusal = hello_refusal(handshake, context)
+    if refusal is None or refusal.hello.signature_algorithms is None:
+        return NotApplicable()
+    weight = weigh(refusal, "signature")
+    if weight is None:
+        return Silent()
+    schemes = ", ".join(scheme_name(s) for s in refusal.hello.signature_algorithms[:4])
+    event = handshake.first("client-hello")
+    return Finding(
+        failing_side="server",
+        explains=context.ending.events,
+        evidence=(
+            describe_hello(handshake, context),
+            Evidence(f"signature_algorithms: {schemes}", event.frames if event else (), handshake.file),
+            *quote_ending(context),
+            *weight.evidence,
+        ),
+        confidence=weight.confidence,
+        facts={"schemes": schemes},
+        assumptions=weight.assumptions,
+        would_decide="the kind of key in the server's certificate (whytls check HOST:PORT), or whytls replay with other schemes",
+        settled_by_later=True,
+    )
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """Both kinds of signatures in the client."""
+    return Fix(
+        "client",
+        "let the client accept RSA-PSS, RSA-PKCS#1 and ECDSA with SHA-256; or install on the server a certificate of the kind that the client takes",
+        "restart",
+        (
+            Artefact(
+                "properties",
+                "jdk.tls.client.SignatureSchemes=ecdsa_secp256r1_sha256,rsa_pss_rsae_sha256,rsa_pkcs1_sha256",
+                "a Java client's system properties",
+            ),
+        ),
+    )

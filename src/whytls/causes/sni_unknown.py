@@ -1,0 +1,76 @@
+"""The server does not know the name that the client asked for.
+
+What happened
+-------------
+The client sent a server name for which the server has no site, virtual host or certificate, and the server refuses instead of
+falling back to a default one.
+
+How it looks
+------------
+ClientHello with server_name, then `unrecognized_name` (112); Go servers say `internal_error` (80).
+
+Tell it from
+------------
+`sni-missing`: no name was sent. `certificate-name-mismatch`: the server goes on with a certificate for another name.
+
+Fix
+---
+Configure the name on the server (an Edge virtual host needs it as host alias), or correct the name that the client calls: also the DNS
+record that leads to this server.
+
+References
+----------
+RFC 6066 section 3; runbook R9, R19.
+"""
+
+from __future__ import annotations
+
+from whytls.causes.cause import FROM_HELLO, Cause
+from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.quote import describe_hello, quote_ending
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
+
+CAUSE = Cause(
+    title="the {server} does not know the name {name} that the {client} asked for",
+    cause_class="hello",
+    owners=("client", "server"),
+    phases=FROM_HELLO,
+    needs=("client-hello",),
+    references=("RFC 6066 section 3", "R19"),
+)
+
+
+def look(handshake: Handshake, context: Context) -> Answer:
+    """A name in the hello, and a refusal that says so or that another name did not meet."""
+    refusal = hello_refusal(handshake, context)
+    if refusal is None or handshake.server_hello is not None or not refusal.hello.server_name:
+        return NotApplicable()
+    weight = weigh(refusal, "sni")
+    if weight is None:
+        return Silent()
+    return Finding(
+        failing_side="server",
+        explains=context.ending.events,
+        evidence=(describe_hello(handshake, context), *quote_ending(context), *weight.evidence),
+        confidence=weight.confidence,
+        facts={"name": refusal.hello.server_name},
+        assumptions=weight.assumptions,
+        would_decide="the same ClientHello with another server_name: whytls replay; or the server's list of sites",
+        settled_by_later=True,
+    )
+
+
+def fix(finding: Finding, context: Context) -> Fix:
+    """The name on the server, or the right name in the client."""
+    name = finding.facts["name"]
+    if context.hop == "northbound":
+        return Fix(
+            "server",
+            f"add {name} to the host aliases of the virtual host that is to serve it, or correct the client's URL",
+            "reload",
+        )
+    return Fix(
+        "client",
+        f"check that {name} is the right name and leads to this server; if it is, configure it there with its certificate",
+        "check",
+    )

@@ -1,0 +1,54 @@
+"""Which addresses are gateways, inferred: server on one connection and client on another of the same recording, at the same time.
+
+A connection whose two ends have one address (a test on one machine) tells nothing. A gateway is believed in only where the two roles
+are played towards different machines, so that a client that is called back by its own server is none.
+"""
+
+from __future__ import annotations
+
+from whytls.model import Endpoint, Hop, Seen
+
+MOST_ADDRESSES = 50_000
+MOST_PEERS = 64
+APART = 120_000_000_000  # ns between two sightings that still count as "at the same time": one keep-alive connection's life
+
+
+class Gateways:
+    """Who was seen in which role."""
+
+    def __init__(self) -> None:
+        self._served: dict[str, dict[str, int]] = {}  # server address → client addresses, and when last
+        self._called: dict[str, dict[str, int]] = {}  # client address → server addresses, and when last
+
+    def learn(self, seen: Seen) -> None:
+        """Take one connection in."""
+        client, server = seen.client.address, seen.server.address
+        if client == server:
+            return
+        _note(self._served, server, client, seen.started_at)
+        _note(self._called, client, server, seen.started_at)
+
+    def is_gateway(self, address: str) -> bool:
+        """Whether the address served one machine and called another at the same time."""
+        served, called = self._served.get(address), self._called.get(address)
+        if not served or not called:
+            return False
+        return any(client != server and abs(when - other) <= APART for client, when in served.items() for server, other in called.items())
+
+    def hop(self, client: Endpoint, server: Endpoint) -> Hop:
+        """The hop of a connection: to a gateway is northbound, from one southbound."""
+        if client.address == server.address:
+            return "direct"
+        if self.is_gateway(server.address):
+            return "northbound"
+        return "southbound" if self.is_gateway(client.address) else "direct"
+
+
+def _note(book: dict[str, dict[str, int]], address: str, peer: str, when: int) -> None:
+    peers = book.get(address)
+    if peers is None:
+        if len(book) >= MOST_ADDRESSES:
+            return
+        peers = book[address] = {}
+    if peer in peers or len(peers) < MOST_PEERS:
+        peers[peer] = when

@@ -1,0 +1,134 @@
+"""A ClientHello that was refused: what the refusal itself says, and how each dimension of the offer stands.
+
+Theory of operation
+-------------------
+Few servers say what they mind: ``protocol_version`` (70), ``unrecognized_name`` (112), ``no_application_protocol`` (120) and
+``inappropriate_fallback`` (86) name the dimension; ``handshake_failure`` (40) and the rest do not (measured on OpenSSL, nginx, Go,
+JSSE, GnuTLS, HAProxy: edge.md section 3). For those the runbook's rule (R10) is the last resort, not the first:
+
+1. another handshake of the recording that differs in one dimension only proves that dimension (``counterfactual.py``);
+2. a dimension that the accepted handshakes show to be fine is out;
+3. a hello that is restricted in a dimension where everybody's is broad points there (``offer.py``);
+4. without any of these: no server_name → SNI, a server_name → cipher suites (R10).
+
+Every cause of the ClientHello asks ``weigh`` for its dimension and so argues from the same facts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
+from whytls.inference.offer import Narrowness, restrictions
+from whytls.model import Confidence, Context, Evidence, Handshake
+from whytls.wire.message import ClientHello
+from whytls.wire.registry import group_name, suite_name, version_name
+
+PROTOCOL_VERSION, INSUFFICIENT_SECURITY, INTERNAL_ERROR, INAPPROPRIATE_FALLBACK = 70, 71, 80, 86
+MISSING_EXTENSION, UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 109, 112, 120
+_SPEAKING = {
+    PROTOCOL_VERSION: "version",
+    INSUFFICIENT_SECURITY: "suite",
+    UNRECOGNIZED_NAME: "sni",
+    NO_APPLICATION_PROTOCOL: "alpn",
+    INAPPROPRIATE_FALLBACK: "fallback",
+}
+_MUTE = frozenset({40, 47, 10, 80, 109, 50, 0})  # what stacks send for "nothing in common", whatever they mind
+
+
+class Weight(NamedTuple):
+    """How much speaks for one dimension as the reason of the refusal."""
+
+    confidence: Confidence
+    assumptions: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    why: str  # slug: alert, counterfactual, restricted, default
+
+
+class Refusal(NamedTuple):
+    """The server broke off over the ClientHello, before it had made a choice of its own (or while it was at it)."""
+
+    hello: ClientHello
+    alert: int | None  # None: it closed or reset without a word
+    narrow: tuple[Narrowness, ...]
+    nearest: Counterfactual | None
+
+
+def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
+    """The refusal, or None where the server did not break off over the ClientHello."""
+    ending, hello = context.ending, handshake.retried_hello or handshake.client_hello
+    if hello is None or ending.breaker != "server" or ending.how not in ("alert", "fin", "rst", "close-notify"):
+        return None
+    if handshake.server_hello is not None and ending.phase not in ("client-hello", "retry", "server-flight"):
+        return None
+    return Refusal(hello, ending.alert, restrictions(hello), nearest(hello, context.server_profile))
+
+
+def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
+    """What speaks for this dimension; None when it is out or nothing speaks for it."""
+    said = _SPEAKING.get(refusal.alert) if refusal.alert is not None else None
+    if said is not None:
+        return Weight("proven", (), (), "alert") if said == dimension else None
+    by_others = _by_others(refusal, dimension)
+    if by_others is not None:
+        return by_others if by_others.why != "out" else None
+    mute = refusal.alert is None or refusal.alert in _MUTE
+    if not mute:
+        return None
+    narrow = next((n for n in refusal.narrow if n.dimension == dimension), None)
+    if narrow is not None:
+        others = [n for n in refusal.narrow if n.dimension != dimension]
+        doubts = tuple(f"not because of its other restriction: {n.text}" for n in others) if not _leads(narrow, others) else ()
+        return Weight("likely", doubts, (), "restricted")
+    return _by_default(refusal, dimension)
+
+
+def _leads(narrow: Narrowness, others: list[Narrowness]) -> bool:
+    """An old version brings old suites and no modern groups with it: of these the version is what was restricted."""
+    return narrow.dimension == "version" or not others
+
+
+def _by_others(refusal: Refusal, dimension: Dimension) -> Weight | None:
+    """What the nearest accepted handshake says: this dimension alone differs, or it does not differ at all."""
+    near = refusal.nearest
+    if near is None:
+        return None
+    if dimension not in near.differences:
+        return Weight("possible", (), (), "out")
+    others = near.differences - {dimension}
+    line = Evidence(_accepted_text(near), (near.seen.frame,), near.seen.file)
+    if not others:
+        return Weight("proven", (), (line,), "counterfactual")
+    doubts = tuple(f"not because of the {other}, which differs too" for other in sorted(others))
+    return Weight("likely", doubts, (line,), "counterfactual")
+
+
+def _accepted_text(near: Counterfactual) -> str:
+    seen = near.seen
+    name = f"which named {seen.sni}" if seen.sni else "which sent no server_name"
+    chosen = [version_name(seen.version)] if seen.version else []
+    chosen += [suite_name(seen.cipher_suite)] if seen.cipher_suite else []
+    chosen += [group_name(seen.group)] if seen.group else []
+    return f"the same server accepted {', '.join(chosen) or 'a handshake'} from {seen.client.address}, {name}"
+
+
+def _by_default(refusal: Refusal, dimension: Dimension) -> Weight | None:
+    """R10: no server_name → SNI; a server_name → cipher suites."""
+    silent = refusal.alert is None or refusal.alert == 0
+    named = bool(refusal.hello.server_name)
+    if dimension == "sni":
+        if named and refusal.alert != INTERNAL_ERROR:
+            return None
+        assume = "the server does not serve this name" if named else "the server serves several sites and needs a name"
+        doubts = (assume, *(f"not because of its restriction: {n.text}" for n in refusal.narrow))
+        return Weight("possible" if silent else "likely", doubts, (), "default")
+    if dimension == "suite" and refusal.alert not in (INTERNAL_ERROR, MISSING_EXTENSION):
+        doubts = ["the server's list holds none of the suites offered"]
+        doubts += ["not because no server_name was sent"] if not named else []
+        doubts += [f"not because of its restriction: {n.text}" for n in refusal.narrow]
+        return Weight("possible" if silent or refusal.narrow else "likely", tuple(doubts), (), "default")
+    if dimension == "version" and refusal.alert is None:
+        return Weight("possible", ("the server knows none of the versions offered",), (), "default")
+    if dimension in ("group", "signature") and not refusal.narrow and refusal.alert in (40, 10):
+        return Weight("possible", (f"the server knows none of the {dimension}s offered", "it has a suite in common"), (), "default")
+    return None

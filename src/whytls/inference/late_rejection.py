@@ -1,0 +1,103 @@
+"""A handshake that completed on the wire and was dropped all the same, because one side disliked the other's certificate.
+
+Theory of operation
+-------------------
+Three habits, each measured:
+
+* *The client looks afterwards.* nginx as a proxy, Node and curl (for the host name) finish the handshake, then check the certificate and
+  close, without an alert or with a mere close_notify. What shows it: the client closes first and has sent no application data. A
+  health check does that too; so it is read as a refusal only where the certificate has a defect.
+* *The server looks afterwards, in TLS 1.3.* The client's certificate comes in its last flight, when the client already counts itself
+  done. The server answers with an alert (encrypted, 19 bytes) and closes; the client may have sent its request by then.
+* *The Router's own way* (nginx): it asks for a client certificate, gets none or a bad one, completes, answers the first request with one
+  short HTTP 400 page and closes. The pages of nginx 1.14 to 1.27 with their headers take 350 to 700 bytes.
+
+What is seen is order, senders and sizes of records; so these findings are ``likely``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from whytls.inference.client_flight import client_flight
+from whytls.inference.hidden_alert import alert_size
+from whytls.model import Event, Handshake, Side
+from whytls.wire.message import EncryptedRecord
+
+_PAGE = range(300, 1100)  # bytes of the records that carry nginx's 400 page
+_ALERT_TYPE = 21
+_APPLICATION_DATA = 23
+
+
+class Traffic(NamedTuple):
+    """What was exchanged after both sides had finished."""
+
+    client_data: tuple[Event, ...]
+    server_data: tuple[Event, ...]
+    first_close: Event | None  # the first close_notify-sized record, FIN or RST
+
+
+def traffic(handshake: Handshake) -> Traffic:
+    """Application data of either side after the handshake, and who closed first."""
+    if (handshake.version or 0) >= 0x0304:
+        return _traffic13(handshake)
+    changed: set[Side] = set()
+    finished: set[Side] = set()
+    data: dict[Side, list[Event]] = {"client": [], "server": []}
+    close: Event | None = None
+    for event in handshake.events:
+        if event.kind == "change-cipher-spec":
+            changed.add(event.sender)
+        elif event.kind == "encrypted" and isinstance(event.value, EncryptedRecord):
+            if event.value.content_type == _ALERT_TYPE:
+                close = close or event
+            elif event.value.content_type == _APPLICATION_DATA:
+                data[event.sender].append(event)
+            elif event.sender in changed:
+                finished.add(event.sender)
+        elif event.kind in ("fin", "rst", "alert"):
+            close = close or event
+    return Traffic(tuple(data["client"]), tuple(data["server"]), close)
+
+
+def _traffic13(handshake: Handshake) -> Traffic:
+    """TLS 1.3: the client's records after its flight, the server's after that (tickets are handshake, and cannot be told from data
+    but by their place: they follow the client's Finished at once and their size does not vary)."""
+    flight = client_flight(handshake)
+    suite = handshake.server_hello.cipher_suite if handshake.server_hello else None
+    size = alert_size(suite)
+    last = flight.events[-1].time if flight.events else None
+    client = tuple(e for e in flight.after if e.length != size)
+    request = client[0] if client else None
+    after = False
+    server: list[Event] = []
+    close: Event | None = None
+    for event in handshake.events:
+        if request is not None and event is request:
+            after = True
+        if event.kind in ("fin", "rst", "alert"):
+            close = close or event
+        elif event.kind == "encrypted" and last is not None and event.time >= last:
+            if event.length == size and event not in flight.events:
+                close = close or event
+            elif after and event.sender == "server":
+                server.append(event)
+    return Traffic(client, tuple(server), close)
+
+
+def dropped_by_client(handshake: Handshake) -> Event | None:
+    """The client's first closing event where it closed a finished handshake without having sent any application data."""
+    seen = traffic(handshake)
+    close = seen.first_close
+    return close if close is not None and close.sender == "client" and not seen.client_data and not seen.server_data else None
+
+
+def short_answer_and_close(handshake: Handshake) -> tuple[Event, ...] | None:
+    """The events of one short answer to the first request followed by the server's close (nginx's HTTP 400), or None."""
+    seen = traffic(handshake)
+    if not seen.client_data or not seen.server_data or seen.first_close is None or seen.first_close.sender != "server":
+        return None
+    sizes = [e.length for e in seen.server_data if e.length >= 60]
+    if len(sizes) > 4 or sum(sizes) not in _PAGE:
+        return None
+    return (*seen.server_data[:1], seen.first_close)

@@ -1,0 +1,245 @@
+"""Handshake + Context → Diagnosis: asks every cause, ranks what they find, keeps the alternatives and what would decide.
+
+Ranking knows three things and nothing else: how much of the ending a finding explains, then its confidence, then how few
+assumptions it makes. No number and no list orders causes; equal findings are ordered by slug so that the output is stable, and
+are then never called proven. A cause that raises is our bug: it is reported in the diagnosis' warnings and costs nobody else's
+verdict.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from whytls import causes
+from whytls.causes.cause import LoadedCause, Need, resolve_owners
+from whytls.inference.ending import ending_of
+from whytls.inference.quote import side_name
+from whytls.model import (
+    Alternative,
+    Answer,
+    CannotTell,
+    Confidence,
+    Confirmer,
+    Context,
+    Diagnosis,
+    Finding,
+    Fix,
+    Handshake,
+    Phase,
+)
+
+_RANK: dict[Confidence, int] = {"proven": 0, "likely": 1, "possible": 2}
+_Ranked = list[tuple[LoadedCause, Finding]]
+
+
+class Verdict(NamedTuple):
+    """A diagnosis, and whether another handshake of the same recording could still change it."""
+
+    diagnosis: Diagnosis
+    open: bool
+
+
+def judge(handshake: Handshake, context: Context) -> Verdict:
+    """The verdict on one handshake; the diagnosis of one that did not fail has no cause."""
+    context = _with_ending(context, handshake)
+    findings, bugs = _ask(handshake, context)
+    if not findings:
+        return Verdict(_not_failed(handshake, context, bugs), False)
+    findings.sort(key=lambda item: (*_weight(item[1]), item[0].slug))
+    still_open = findings[0][1].confidence != "proven" and any(f.settled_by_later for _, f in findings)
+    return Verdict(_diagnosis(handshake, context, findings, bugs), still_open and not context.whole_recording)
+
+
+def _with_ending(context: Context, handshake: Handshake) -> Context:
+    return Context(
+        ending_of(handshake),
+        context.hop,
+        context.hop_inferred,
+        context.at,
+        context.trust,
+        context.server_profile,
+        context.client_profile,
+        context.whole_recording,
+    )
+
+
+@cache
+def _asked(phase: Phase, completed: bool) -> tuple[LoadedCause, ...]:
+    """The causes that are asked of a handshake that ended in this phase."""
+    return tuple(c for c in causes.load_all() if phase in c.declaration.phases and (not completed or c.declaration.completed))
+
+
+def _ask(handshake: Handshake, context: Context) -> tuple[_Ranked, list[str]]:
+    """Ask every cause: the findings, and the causes that broke."""
+    findings: _Ranked = []
+    bugs: list[str] = []
+    if handshake.outcome == "unfinished":
+        return findings, bugs
+    for cause in _asked(context.ending.phase, handshake.outcome == "completed"):
+        answer = _answer(cause, handshake, context)
+        if isinstance(answer, Finding):
+            findings.append((cause, answer))
+        elif isinstance(answer, CannotTell) and answer.bug:
+            bugs.append(answer.would_decide)
+    return findings, bugs
+
+
+def _answer(cause: LoadedCause, handshake: Handshake, context: Context) -> Answer:
+    for need in cause.declaration.needs:
+        missing = _missing(need, handshake)
+        if missing:
+            return CannotTell(missing)
+    try:
+        return cause.look(handshake, context)
+    except Exception as problem:  # a broken cause is a result of its own, and never the end of the run
+        place = f"{handshake.file} frame {handshake.events[0].frame}" if handshake.events else handshake.file
+        return CannotTell(f"bug in whytls: cause {cause.slug} broke on {place}: {type(problem).__name__}: {problem}", bug=True)
+
+
+def _missing(need: Need, handshake: Handshake) -> str:
+    """What the handshake lacks of a need, in words; empty when it is there."""
+    if need == "client-hello" and handshake.client_hello is None:
+        return "a recording that holds the ClientHello"
+    if need == "server-hello" and handshake.server_hello is None:
+        return "a recording that holds the ServerHello"
+    if need == "server-chain" and handshake.server_chain is None:
+        return "the server's certificates: a key log of this connection (TLS 1.3 hides them), or whytls check HOST:PORT"
+    if need == "client-chain" and handshake.client_chain is None:
+        return "the client's certificates: a key log of this connection (TLS 1.3 hides them), or its keystore"
+    if need == "certificate-request" and handshake.certificate_request is None:
+        return "the server's CertificateRequest"
+    return ""
+
+
+def _weight(finding: Finding) -> tuple[int, int, int]:
+    return -len(finding.explains), _RANK[finding.confidence], len(finding.assumptions)
+
+
+def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: list[str]) -> Diagnosis:
+    cause, finding = findings[0]
+    declaration = cause.declaration
+    confidence = finding.confidence
+    rest = findings[1:]
+    tied = [c for c, f in rest if _weight(f) == _weight(finding) and f.confidence == "proven"]
+    alternatives = _alternatives(finding, rest)
+    warnings = list(bugs)
+    if confidence == "proven":
+        warnings += [f"also wrong here: {c.slug}" for c, f in rest if f.confidence == "proven"]
+        alternatives = ()
+        if tied and not _same_ground(finding, [f for c, f in rest if c in tied]):
+            confidence = "likely"
+            alternatives = tuple(Alternative(c.slug, "likely", "mend both: each is enough to fail", c.declaration.cause_class) for c in tied)
+    if context.hop_inferred:
+        warnings.append(f"hop inferred from the recording: {_inferred(handshake, context)}")
+    warnings += _coverage_warnings(handshake)
+    return Diagnosis(
+        cause=cause.slug,
+        cause_class=declaration.cause_class,
+        title=_title(cause, finding, context),
+        outcome="failed",
+        client=handshake.client,
+        server=handshake.server,
+        hop=context.hop,
+        detail=finding.detail,
+        failing_side=finding.failing_side,
+        owners=resolve_owners(finding.owners or declaration.owners, context),
+        who_can_confirm=_confirmer(cause, context),
+        confidence=confidence,
+        alternatives=alternatives,
+        sni=handshake.sni,
+        started_at=handshake.started_at,
+        evidence=tuple(sorted(finding.evidence, key=lambda e: (e.file, e.frames[0] if e.frames else 1 << 60))),
+        fix=_fix(cause, finding, context, warnings),
+        warnings=tuple(warnings),
+        file=handshake.file,
+        frame=handshake.events[0].frame if handshake.events else 0,
+        handshake=handshake,
+    )
+
+
+def _alternatives(first: Finding, rest: _Ranked) -> tuple[Alternative, ...]:
+    """The other findings, best first, each with what would decide."""
+    found = [
+        Alternative(
+            c.slug,
+            "possible" if f.confidence == "possible" else "likely",
+            f.would_decide or first.would_decide,
+            c.declaration.cause_class,
+        )
+        for c, f in rest
+    ]
+    return tuple(found[:6])
+
+
+def _same_ground(first: Finding, others: list[Finding]) -> bool:
+    """Whether the tied findings rest on faults of one and the same certificate chain, so that the first may stay proven."""
+    return all(f.facts.get("defect") is not None for f in others) and first.facts.get("defect") is not None
+
+
+def _title(cause: LoadedCause, finding: Finding, context: Context) -> str:
+    template = cause.declaration.titles.get(finding.detail, cause.declaration.title)
+    facts = {"client": side_name("client", context), "server": side_name("server", context), **finding.facts}
+    text = template.format_map(facts)
+    return text[:1].upper() + text[1:]
+
+
+def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> Fix | None:
+    try:
+        fix = cause.fix(finding, context)
+    except Exception as problem:  # as for look: our bug, said, and the verdict stands
+        warnings.append(f"bug in whytls: the fix of {cause.slug} broke: {type(problem).__name__}: {problem}")
+        return None
+    return Fix(resolve_owners((fix.owner,), context)[0], fix.text, fix.grade, fix.artefacts)
+
+
+def _confirmer(cause: LoadedCause, context: Context) -> Confirmer:
+    """Who can follow the diagnosis: a capture on Router or Message Processor is the private-cloud operator's (R3)."""
+    return cause.declaration.who_can_confirm
+
+
+def _inferred(handshake: Handshake, context: Context) -> str:
+    gateway = handshake.server if context.hop == "northbound" else handshake.client
+    return f"{gateway.address} is server on one connection and client on another at the same time"
+
+
+def _coverage_warnings(handshake: Handshake) -> list[str]:
+    coverage, found = handshake.coverage, []
+    if not coverage.start:
+        found.append("the start of this connection was not captured")
+    if not coverage.client:
+        found.append("the client's packets were not captured")
+    if not coverage.server:
+        found.append("the server's packets were not captured")
+    if coverage.client_gap or coverage.server_gap:
+        sides = " and ".join(s for s, gap in (("client's", coverage.client_gap), ("server's", coverage.server_gap)) if gap)
+        found.append(f"some of the {sides} bytes are missing in the recording")
+    if coverage.snapped:
+        found.append("packets were cut by the capture's snap length: record with tcpdump -s 0")
+    if coverage.contradiction:
+        found.append("the same bytes were recorded twice with different content: something rewrites this connection")
+    if coverage.evicted:
+        found.append("too many connections were open at once to keep all of this one")
+    return found
+
+
+def _not_failed(handshake: Handshake, context: Context, bugs: list[str]) -> Diagnosis:
+    outcome = handshake.outcome if handshake.outcome != "failed" else "unfinished"
+    title = "the handshake completed" if outcome == "completed" else "the recording ends before this handshake does"
+    if handshake.protocol != "tls":
+        title = f"this is {handshake.protocol.upper()}, not TLS over TCP; whytls names it and does not read it"
+    return Diagnosis(
+        cause=None,
+        cause_class=None,
+        title=title,
+        outcome=outcome,
+        client=handshake.client,
+        server=handshake.server,
+        hop=context.hop,
+        sni=handshake.sni,
+        started_at=handshake.started_at,
+        warnings=(*bugs, *_coverage_warnings(handshake)),
+        file=handshake.file,
+        frame=handshake.events[0].frame if handshake.events else 0,
+        handshake=handshake,
+    )
