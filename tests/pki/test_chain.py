@@ -59,13 +59,18 @@ def test_intermediate_as_anchor_ends_the_path(pki: SimpleNamespace) -> None:
         (("server", "middle"), "root-not-sent"),
         (("server", "middle", "root"), "root-sent"),
         (("server",), "issuer-unknown"),
-        (("stranger",), "self-signed-leaf"),
     ],
 )
 def test_untrusted_root(pki: SimpleNamespace, sent: tuple[str, ...], detail: str) -> None:
     report = judge(*(getattr(pki, name) for name in sent), anchors=[pki.other.der])
     assert report.anchored is False
     assert report.has("untrusted-root", detail)
+
+
+def test_untrusted_root_is_not_told_beside_what_explains_it(pki: SimpleNamespace) -> None:
+    assert slugs(judge(pki.server, pki.other, anchors=[pki.root.der])) == ["wrong-intermediate/other-name"]
+    open_question = judge(pki.server, anchors=[pki.root.der])
+    assert [(d.slug, d.certain) for d in open_question.defects] == [("missing-intermediate", False), ("untrusted-root", False)]
 
 
 def test_no_anchors_at_all_trusts_nothing(pki: SimpleNamespace) -> None:
@@ -168,6 +173,7 @@ def test_self_signed_leaf_and_pinned_one() -> None:
     report = judge(alone)
     assert (slugs(report), report.ends_at) == (["self-signed-leaf"], "root")
     assert slugs(judge(alone, anchors=[alone.der])) == []
+    assert slugs(judge(alone, anchors=[issue("elsewhere", ca=True).der])) == ["self-signed-leaf"]
 
 
 def test_all_defects_are_reported_not_the_first(pki: SimpleNamespace) -> None:
@@ -234,7 +240,10 @@ def test_expired_cross_signature_is_passed_by_where_there_is_another_way(pki: Si
     leaf = issue("young leaf", middle)
     report = judge(leaf, middle, cross, anchors=[pki.root.der, young.der])
     assert (slugs(report), report.anchored) == ([], True)
-    assert slugs(judge(leaf, middle, cross)) == ["expired/intermediate"]
+    alone = judge(leaf, middle, cross)
+    assert slugs(alone) == ["expired/intermediate"]
+    assert not alone.defects[0].certain
+    assert judge(leaf, middle, cross, anchors=[pki.root.der]).defects[0].certain
 
 
 def test_cross_signed_circle_ends() -> None:
@@ -256,9 +265,7 @@ def test_cross_signed_circle_ends() -> None:
         ("server", (x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.3"),), []),
     ],
 )
-def test_extended_key_usage(
-    pki: SimpleNamespace, purpose: str, usage: tuple[x509.ObjectIdentifier, ...], found: list[str]
-) -> None:
+def test_extended_key_usage(pki: SimpleNamespace, purpose: str, usage: tuple[x509.ObjectIdentifier, ...], found: list[str]) -> None:
     assert slugs(judge(issue("used", pki.middle, usage=usage), pki.middle, purpose=purpose)) == found
 
 

@@ -101,7 +101,8 @@ def examine(
     path = judged.path
     sent = tuple(node.sent for node in path.nodes if node.sent is not None)
     name = match(host, structure.certificates[0]) if host and purpose == "server" else None
-    defects = [*_validity(path, at), *(_name(name, host, structure.certificates[0]) if name else ()), *judged.defects]
+    of_name = _name(name, host, structure.certificates[0]) if name else ()
+    defects = [*_validity(path, at, anchors_known=anchors is not None), *of_name, *judged.defects]
     last = structure.certificates[sent[-1]]
     return ChainReport(
         certificates=structure.certificates, purpose=purpose, at=at, host=host, defects=tuple(defects), name=name, path=sent,
@@ -145,16 +146,12 @@ _Key = tuple[tuple[bytes, ...], tuple[bytes, ...] | None, tuple[bytes, ...], Pur
 _structures: Bounded[_Key, _Structure] = Bounded(1024, 8 << 20, lambda key: sum(map(len, key[0])) + sum(map(len, key[2])))
 
 
-def _structure(
-    chain: tuple[bytes, ...], anchors: tuple[bytes, ...] | None, known: tuple[bytes, ...], purpose: Purpose
-) -> _Structure:
+def _structure(chain: tuple[bytes, ...], anchors: tuple[bytes, ...] | None, known: tuple[bytes, ...], purpose: Purpose) -> _Structure:
     key = (chain, anchors, known, purpose)
     return _structures.get(key) or _structures.put(key, _examine(*key))
 
 
-def _examine(
-    chain: tuple[bytes, ...], anchors: tuple[bytes, ...] | None, known: tuple[bytes, ...], purpose: Purpose
-) -> _Structure:
+def _examine(chain: tuple[bytes, ...], anchors: tuple[bytes, ...] | None, known: tuple[bytes, ...], purpose: Purpose) -> _Structure:
     certificates = tuple(read(der) for der in chain[:MOST_CERTIFICATES])
     trusted = _anchors(anchors) if anchors else ()
     pool = Pool(certificates, trusted, [read(der) for der in known[:MOST_CERTIFICATES]])
@@ -166,7 +163,7 @@ def _examine(
         extra = _superfluous(certificates, used)
         defects = [*faults.of_path(path, purpose), *_arrangement(certificates, path, extra), *common]
         if anchors is not None and path.ending != "anchor":
-            defects.append(_untrusted(path, pool))
+            defects += _untrusted(path, pool, defects)
         judged.append(_Judged(path, tuple(defects), tuple(extra)))
     return _Structure(certificates, tuple(judged))
 
@@ -184,19 +181,19 @@ def _rank(judged: _Judged, at: int) -> tuple[bool, bool, int, bool]:
     return (path.broken, path.ending != "anchor", faulty + out_of_time, path.ending != "root")
 
 
-_HARMLESS = frozenset(
-    {"superfluous", "duplicate", "wrong-order", "weak-key", "weak-digest", "missing-authority-key-id", "name-encoding-differs"}
-)
+_HARMLESS = frozenset({"superfluous", "duplicate", "wrong-order", "weak-key", "weak-digest", "missing-authority-key-id", "name-encoding-differs"})
 
 
-def _validity(path: Path, at: int) -> Iterator[Defect]:
+def _validity(path: Path, at: int, *, anchors_known: bool) -> Iterator[Defect]:
     for place, node in enumerate(path.nodes):
         certificate, where = node.certificate, faults.position(path, place)
         facts = {"position": where, "not_before": certificate.not_before, "not_after": certificate.not_after, "at": at}
+        # A root is judged from the validator's own store, where a newer one of the same name and key can be; so can be the
+        # root of which the topmost certificate sent is a cross-signed form (AddTrust in 2020, DST Root CA X3 in 2021).
+        crossed = place > 1 and node is path.nodes[-1] and not anchors_known
         for slug, so in (("expired", certificate.expired(at)), ("not-yet-valid", certificate.not_yet_valid(at))):
             if so:
-                # A root is judged from the validator's own store, where a newer one of the same name and key can be.
-                yield Defect(slug, node.sent, certificate.sha256, where, facts, where != "root")
+                yield Defect(slug, node.sent, certificate.sha256, where, facts, where != "root" and not crossed)
 
 
 def _name(name: NameMatch, host: str | None, leaf: Certificate) -> Iterator[Defect]:
@@ -289,15 +286,16 @@ def _gap(certificates: Sequence[Certificate], path: Path, strangers: Sequence[in
     return Defect(slug, last.sent, last.certificate.sha256, detail, facts, certain)
 
 
-def _untrusted(path: Path, pool: Pool) -> Defect:
-    """The anchors are known and the path ends in none of them: in what way."""
+def _untrusted(path: Path, pool: Pool, found: Sequence[Defect]) -> Iterator[Defect]:
+    """The anchors are known and the path ends in none of them: in what way, unless another defect says it already."""
     last = path.nodes[-1]
+    breaks = [d for d in found if d.slug in ("missing-intermediate", "wrong-intermediate", "self-signed-leaf")]
+    if any(defect.certain for defect in breaks):
+        return
     namesakes = [node for node in pool.named(last.certificate.issuer_canonical) if node.anchor]
     detail = "same-name" if namesakes else {"root": "root-sent", "leaf": "issuer-unknown"}.get(path.ending, "root-not-sent")
-    if path.ending == "root" and len(path.nodes) == 1:
-        detail = "self-signed-leaf"
     facts = {
         "issuer": last.certificate.issuer, "subject": last.certificate.subject,
         "namesakes": tuple(node.certificate.sha256 for node in namesakes),
     }  # fmt: skip
-    return Defect("untrusted-root", last.sent, last.certificate.sha256, detail, facts)
+    yield Defect("untrusted-root", last.sent, last.certificate.sha256, detail, facts, not breaks)

@@ -20,6 +20,7 @@ KEY_USAGES = (
     "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
     "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
 )  # fmt: skip
+_DAMAGE = (Malformed, ValueError, IndexError, OverflowError, StopIteration)  # StopIteration: an element that is not there
 MOST_ELEMENTS = 20_000  # children read of one structure; no certificate that was ever seen comes near
 
 
@@ -89,8 +90,9 @@ def time(tag: int, body: bytes) -> int:
     import calendar
     import re
 
-    found = re.fullmatch(rb"(\d{4}|\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(?:Z|([+-])(\d\d)(\d\d))?", body)
-    if not found or (len(found[1]) == 4) != (tag == 0x18):
+    year_digits = rb"(\d\d)" if tag == 0x17 else rb"(\d{4})"
+    found = re.fullmatch(year_digits + rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d+)?(?:Z|([+-])(\d\d)(\d\d))?", body[:64])
+    if not found:
         raise Malformed("time not understood")
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     if tag == 0x17:
@@ -136,7 +138,7 @@ def fields(der: bytes) -> dict[str, Any]:
         outer = element(der, 0, len(der))
         tbs = next(children(der, outer))
         parts = list(children(der, tbs))
-    except (Malformed, StopIteration):
+    except _DAMAGE:
         parts = _first_parts(der)
     if parts and parts[0].tag == 0xA0:
         version = der[parts[0].end - 1] if parts[0].end > parts[0].body else 0
@@ -145,7 +147,7 @@ def fields(der: bytes) -> dict[str, Any]:
     for part, reader in zip(parts, _TBS, strict=False):
         try:
             reader(der, part, found)
-        except (Malformed, ValueError, IndexError, OverflowError):
+        except _DAMAGE:
             continue
     for part in parts:
         if part.tag == 0xA3:
@@ -164,7 +166,7 @@ def _first_parts(der: bytes) -> list[Element]:
         while len(parts) < 16:
             parts.append(element(der, at, len(der)))
             at = parts[-1].end
-    except (Malformed, IndexError):
+    except _DAMAGE:
         pass
     return parts
 
@@ -225,9 +227,9 @@ def extension_fields(der: bytes, outer: Element) -> dict[str, Any]:
             if reader and value.tag == 0x04:
                 try:
                     reader(der, element(der, value.body, value.end), found)
-                except (Malformed, ValueError, IndexError, OverflowError, StopIteration):
+                except _DAMAGE:
                     continue
-    except (Malformed, ValueError, IndexError, StopIteration):
+    except _DAMAGE:
         pass
     return found
 

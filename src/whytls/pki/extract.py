@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from whytls.exceptions import InputError, UsageError
 from whytls.pki.certificate import Certificate, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MOST_COPIES = 99  # files of the same name with other content
 
@@ -27,6 +30,8 @@ def write_chain(
     ``side``, ``address`` and ``port`` name the sender, ``frame`` and ``file`` where its Certificate message ends. A file that
     exists with the same content is left alone; one with other content is never touched, the new one gets a number.
     """
+    from pathlib import Path
+
     if side not in ("client", "server"):
         raise UsageError(f"no such side: {side!r}", hint="client or server")
     if not chain:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from whytls.exceptions import DamagedInput, InputError
 from whytls.pki.certificate import read
 from whytls.pki.readers import pem
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LARGEST_FILE = 64 << 20
 MOST_FILES = 20_000
@@ -21,6 +24,8 @@ FOREIGN = (
 
 def read_anchors(path: str | Path) -> tuple[bytes, ...]:
     """The certificates in a PEM file, a DER file, or a folder of both, each once, as DER."""
+    from pathlib import Path
+
     place = Path(path)
     found = list(dict.fromkeys(_folder(place) if place.is_dir() else _file(place)))
     if not found:
@@ -79,6 +84,9 @@ def certificates_in(data: bytes, name: str) -> list[bytes]:
             found = pem.certificates(data)
         except DamagedInput as error:
             raise InputError(error.problem, file=name, offset=error.offset) from error
+        broken = next((place for place, der in enumerate(found, 1) if not read(der).subject_der), None)
+        if broken:
+            raise InputError(f"certificate {broken} of {len(found)} in it is not readable", file=name)
         if found:
             return found
         labels = sorted({block.label for block in pem.blocks(data)})

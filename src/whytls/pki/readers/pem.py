@@ -25,14 +25,15 @@ def blocks(data: bytes) -> Iterator[Block]:
     import base64
     import binascii
 
-    at = line = 0
+    at = counted = line = 0
     while (begin := data.find(BEGIN, at)) >= 0:
-        line += data.count(b"\n", at, begin)
         close = data.find(DASHES, begin + len(BEGIN), begin + len(BEGIN) + LONGEST_LABEL + len(DASHES))
-        if close < 0:
-            at = begin + len(BEGIN)
+        label = data[begin + len(BEGIN) : max(close, 0)].decode("ascii", "replace")
+        if not label or not label.replace(" ", "").isalnum():
+            at = begin + len(BEGIN)  # text that only begins like a block
             continue
-        label = data[begin + len(BEGIN) : close].decode("ascii", "replace")
+        line += data.count(b"\n", counted, begin)
+        counted = begin
         body = close + len(DASHES)
         end = data.find(END, body)
         if end < 0 or data.find(BEGIN, body, end) >= 0:
@@ -45,7 +46,6 @@ def blocks(data: bytes) -> Iterator[Block]:
                 raise DamagedInput(f"the {label} block in line {line + 1} is not Base64", offset=begin) from error
         else:
             yield Block(label, line + 1, b"")  # a private key's content is none of our business here
-        line += data.count(b"\n", begin, end)
         at = end
 
 
