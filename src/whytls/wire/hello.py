@@ -1,0 +1,158 @@
+"""Builds a ClientHello of any shape, or changes one thing in a captured one.
+
+``ClientHello.extensions`` is what is sent: the fields beside it only say what stands in there. So a change replaces
+extensions and reads the result again, and fields and bytes cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from struct import pack
+
+from whytls.exceptions import UsageError
+from whytls.wire.message import read
+from whytls.wire.value import ClientHello, Extension
+
+SERVER_NAME, GROUPS, SIGNATURE_ALGORITHMS, ALPN = 0, 10, 13, 16
+EXTENDED_MASTER_SECRET, PRE_SHARED_KEY, SUPPORTED_VERSIONS, KEY_SHARE, RENEGOTIATION_INFO = 23, 41, 43, 51, 0xFF01
+
+_MAX_FRAGMENT = 16384  # RFC 8446 section 5.1
+
+
+def build(hello: ClientHello, record_version: int = 0x0301) -> bytes:
+    """The record (or records, for a very long one) of a hello; in SSLv2's form if it has that.
+
+    0x0301 is what the first record bears whatever the hello offers (RFC 8446 section 5.1). GREASE is not put back.
+    """
+    if hello.sslv2:
+        return _sslv2(hello)
+    body = message_body(hello)
+    message = b"\x01" + len(body).to_bytes(3, "big") + body
+    fragments = [message[i : i + _MAX_FRAGMENT] for i in range(0, len(message), _MAX_FRAGMENT)]
+    return b"".join([pack(">BHH", 22, record_version, len(fragment)) + fragment for fragment in fragments])
+
+
+def message_body(hello: ClientHello) -> bytes:
+    """The message without its four bytes of header: what ``read(1, ...)`` takes."""
+    if len(hello.random) != 32:
+        raise UsageError(f"a ClientHello's random has 32 bytes, not {len(hello.random)}")
+    parts = [
+        hello.legacy_version.to_bytes(2, "big"),
+        hello.random,
+        _vector(1, hello.session_id, "session_id"),
+        _vector(2, _numbers(hello.cipher_suites), "cipher_suites"),
+        _vector(1, bytes(hello.compression_methods), "compression_methods"),
+    ]
+    if hello.extensions:
+        blocks = [pack(">H", number) + _vector(2, body, "an extension") for number, body in hello.extensions]
+        parts.append(_vector(2, b"".join(blocks), "extensions"))
+    return b"".join(parts)
+
+
+def make(
+    *,
+    suites: Sequence[int],
+    versions: Sequence[int] = (0x0303,),
+    server_name: str | None = None,
+    groups: Sequence[int] | None = (0x001D, 0x0017, 0x0018),
+    signature_algorithms: Sequence[int] | None = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0201),
+    alpn: Sequence[str] | None = None,
+    key_shares: Iterable[tuple[int, bytes]] = (),
+    random: bytes = bytes(range(32)),
+    session_id: bytes = b"",
+    more: Iterable[Extension] = (),
+) -> ClientHello:
+    """A hello from nothing: what is not said stays out. supported_versions is sent where TLS 1.3 is offered."""
+    top = max(versions)
+    bare = ClientHello(min(top, 0x0303), random, session_id, tuple(suites), (0,), tuple(more))
+    shares = b"".join([pack(">H", group) + _vector(2, key, "key_exchange") for group, key in key_shares])
+    if shares:
+        bare = _with(bare, KEY_SHARE, _vector(2, shares, "key_share"))
+    bare = change(bare, groups=groups, signature_algorithms=signature_algorithms, alpn=alpn, server_name=server_name)
+    return change(bare, versions=versions) if top > 0x0303 else bare
+
+
+def change(
+    hello: ClientHello,
+    *,
+    server_name: str | None = None,
+    suites: Sequence[int] | None = None,
+    versions: Sequence[int] | None = None,
+    groups: Sequence[int] | None = None,
+    signature_algorithms: Sequence[int] | None = None,
+    alpn: Sequence[str] | None = None,
+    without: Iterable[int] = (),
+) -> ClientHello:
+    """The same hello with these things changed and the extensions of the numbers in ``without`` taken out.
+
+    ``versions`` with TLS 1.3 go into supported_versions; others are said by the version field, and take that extension out.
+    """
+    if hello.sslv2:
+        raise UsageError("an SSLv2 hello has no extensions to change", hint="make one with make()")
+    wanted: dict[int, bytes | None] = dict.fromkeys(without)
+    if suites is not None:
+        hello = replace(hello, cipher_suites=tuple(suites))
+    if versions is not None:
+        top = max(versions)
+        hello = replace(hello, legacy_version=min(top, 0x0303))
+        wanted[SUPPORTED_VERSIONS] = _vector(1, _numbers(versions), "supported_versions") if top > 0x0303 else None
+    if server_name is not None:
+        wanted[SERVER_NAME] = _server_name(server_name)
+    if groups is not None:
+        wanted[GROUPS] = _vector(2, _numbers(groups), "supported_groups")
+    if signature_algorithms is not None:
+        wanted[SIGNATURE_ALGORITHMS] = _vector(2, _numbers(signature_algorithms), "signature_algorithms")
+    if alpn is not None:
+        wanted[ALPN] = _alpn(alpn)
+    for number, body in wanted.items():
+        hello = _with(hello, number, body)
+    return _again(hello)
+
+
+def _with(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
+    """With that extension in the place where it stood, else at the end but before pre_shared_key; with None without it."""
+    blocks = [block for block in hello.extensions if block.number != number]
+    if body is not None:
+        numbers = [block.number for block in hello.extensions]
+        if number in numbers:
+            place = numbers.index(number)
+        else:
+            place = numbers.index(PRE_SHARED_KEY) if PRE_SHARED_KEY in numbers else len(numbers)
+        blocks.insert(place, Extension(number, body))
+    return replace(hello, extensions=tuple(blocks))
+
+
+def _again(hello: ClientHello) -> ClientHello:
+    """The same bytes, read again, so that all fields fit them."""
+    result = read(1, message_body(hello))
+    if not isinstance(result, ClientHello):
+        raise UsageError("the changed ClientHello cannot be read")
+    return result
+
+
+def _sslv2(hello: ClientHello) -> bytes:
+    """RFC 5246 appendix E.2, with two bytes of record header."""
+    suites = b"".join([suite.to_bytes(3, "big") for suite in hello.cipher_suites])
+    head = pack(">BHHHH", 1, hello.legacy_version, len(suites), len(hello.session_id), len(hello.random))
+    body = head + suites + hello.session_id + hello.random
+    return (0x8000 | len(body)).to_bytes(2, "big") + body
+
+
+def _server_name(name: str) -> bytes:
+    encoded = name.encode("ascii", "strict") if name.isascii() else name.encode("idna")
+    return _vector(2, b"\0" + _vector(2, encoded, "host_name"), "server_name")
+
+
+def _alpn(names: Sequence[str]) -> bytes:
+    return _vector(2, b"".join([_vector(1, name.encode("latin-1"), "protocol") for name in names]), "ALPN")
+
+
+def _numbers(values: Sequence[int]) -> bytes:
+    return pack(f">{len(values)}H", *values)
+
+
+def _vector(width: int, body: bytes, what: str) -> bytes:
+    if len(body) >= 1 << 8 * width:
+        raise UsageError(f"{what} of {len(body)} bytes is longer than its length field can say")
+    return len(body).to_bytes(width, "big") + body
