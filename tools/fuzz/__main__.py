@@ -83,7 +83,7 @@ def main() -> int:
     for r in results:
         corpus = WORK / "corpus" / r.name
         grown, steep = check(r.name, corpus, min(10, each / 5))
-        bad += [f"{r.name}: time grows faster than length: {line}" for line in steep]
+        bad += [f"{r.name}: {line}" for line in steep]
         size, rate = len(list(corpus.glob("*"))), r.executions / max(r.took, 1e-9)
         print(f"{r.name:14}{r.executions:12,}{rate:10,.0f}{ledger[r.name]:14,}{size:8,}{r.slowest * 1000:7.0f} ms{grown:7}")
     print(f"{'all':14}{sum(r.executions for r in results):12,}{'':10}{sum(ledger.values()):14,}")

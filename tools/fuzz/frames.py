@@ -34,7 +34,7 @@ class Frame:
 
     def packet(self) -> bytes:
         """The packet with IP's length right."""
-        if self.whole:
+        if not self.tcp:
             return self.whole
         length = len(self.ip) + len(self.tcp) + len(self.payload)
         if self.ip[0] >> 4 == 4:
@@ -64,7 +64,7 @@ def take_apart(data: bytes) -> tuple[int, list[Frame]]:
 def _frame(stamp: bytes, packet: bytes, skip: int) -> Frame:
     ip = packet[skip:]
     version = ip[:1] and ip[0] >> 4
-    if version == 4 and len(ip) >= 40 and ip[9] == 6:
+    if version == 4 and len(ip) >= 40 and ip[0] & 15 >= 5 and ip[9] == 6:
         header = (ip[0] & 15) * 4
         (total,) = struct.unpack_from(">H", ip, 2)
     elif version == 6 and len(ip) >= 60 and ip[6] == 6:
@@ -114,7 +114,7 @@ def change_capture(data: bytes, longest: int, rng: Random, change: Change, paylo
 
 def _change_frame(frames: list[Frame], at: int, rng: Random, change: Change, payload: ChangeStream) -> list[Frame]:
     frame = frames[at]
-    if frame.whole:
+    if not frame.tcp:
         return [replace(frame, whole=change(frame.whole, len(frame.whole) + 64) or b"\0")]
     roll = rng.random()
     if roll < 0.55 and frame.payload:
@@ -139,7 +139,7 @@ def _change_frame(frames: list[Frame], at: int, rng: Random, change: Change, pay
         return [replace(frame, stamp=_field(frame.stamp, rng.choice((0, 4)), 4, rng))]
     if roll < 0.96:
         ip = change(frame.ip, len(frame.ip) + 40)
-        return [replace(frame, ip=ip if len(ip) >= 20 else frame.ip)]
+        return [replace(frame, ip=ip if len(ip) >= 20 else frame.ip)]  # packet() writes its length
     return [replace(frame, link=change(frame.link, len(frame.link) + 24))]
 
 

@@ -95,7 +95,7 @@ def packets() -> list[bytes]:
         link, frames = take_apart(capture)
         for frame in frames[:8]:
             found[struct.pack(">H", link) + frame.packet()] = None
-            if not frame.whole:
+            if frame.tcp:
                 for wrapped in _wrapped(frame):
                     found[wrapped] = None
     return list(found)
@@ -144,29 +144,25 @@ def odd_captures() -> list[bytes]:
     ]
 
 
+# What the client and the server say in front of TLS.
 PRELUDES = (
-    b"220 mail.example.test ESMTP\r\n250-mail\r\n250 STARTTLS\r\n220 ready\r\n",
-    b"EHLO a\r\nSTARTTLS\r\n",
-    b"* OK IMAP4rev1\r\na1 OK\r\n",
-    b"a1 STARTTLS\r\n",
-    b"+OK pop\r\n+OK Begin TLS\r\n",
-    b"STLS\r\n",
-    b"220 ftp\r\n234 AUTH TLS\r\n",
-    b"AUTH TLS\r\n",
-    b"0\x1d\x02\x01\x01w\x18\x80\x161.3.6.1.4.1.1466.20037",
-    b"0\x0c\x02\x01\x01x\x07\n\x01\x00\x04\x00\x04\x00",
-    b"\0\0\0\x08\x04\xd2\x16\x2f",
-    b"S",
-    b"J\0\0\0\x0a8.0.36\0" + bytes(64),
-    b"\x20\0\0\x01\x85\xae\xff\0\0\0\0\x01\xff" + bytes(23),
-    b"<?xml version='1.0'?><stream:stream to='a' xmlns='jabber:client'><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
-    b"<stream:features><starttls/></stream:features><proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
-    b"CONNECT api.example.test:443 HTTP/1.1\r\nHost: api.example.test\r\n\r\n",
-    b"HTTP/1.1 200 Connection established\r\n\r\n",
-    b"\x05\x01\x00\x05\x01\x00\x03\x10api.example.test\x01\xbb",
-    b"\x05\x00\x05\x00\x00\x01\x0a\0\0\1\x01\xbb",
-    b"\x04\x01\x01\xbb\0\0\0\1user\0host.test\0",
-    b"\0\x5a\x01\xbb\x0a\0\0\1",
-    b"PROXY TCP4 10.0.0.1 10.0.0.2 40000 443\r\n",
-    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\1\x0a\0\0\2\x9c\x40\x01\xbb",
+    (b"EHLO a\r\nSTARTTLS\r\n", b"220 mail.example.test ESMTP\r\n250-mail\r\n250 STARTTLS\r\n220 ready\r\n"),
+    (b"EHLO a\r\nSTARTTLS\r\n", b"220 mail.example.test ESMTP\r\n250 mail\r\n454 TLS not available\r\n"),
+    (b"a1 STARTTLS\r\n", b"* OK IMAP4rev1\r\na1 OK\r\n"),
+    (b"STLS\r\n", b"+OK pop\r\n+OK Begin TLS\r\n"),
+    (b"AUTH TLS\r\n", b"220 ftp\r\n234 AUTH TLS\r\n"),
+    (b"0\x1d\x02\x01\x01w\x18\x80\x161.3.6.1.4.1.1466.20037", b"0\x0c\x02\x01\x01x\x07\n\x01\x00\x04\x00\x04\x00"),
+    (b"\0\0\0\x08\x04\xd2\x16\x2f", b"S"),
+    (b"\x20\0\0\x01\x85\xae\xff\0\0\0\0\x01\xff" + bytes(23), b"J\0\0\0\x0a8.0.36\0" + bytes(8) + b"\0\xff\xff" + bytes(53)),
+    (
+        b"<?xml version='1.0'?><stream:stream to='a' xmlns='jabber:client'><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+        b"<stream:features><starttls/></stream:features><proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+    ),
+    (b"CONNECT api.example.test:443 HTTP/1.1\r\nHost: api.example.test\r\n\r\n", b"HTTP/1.1 200 Connection established\r\n\r\n"),
+    (b"CONNECT api.example.test:443 HTTP/1.1\r\n\r\n", b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"),
+    (b"\x05\x01\x00\x05\x01\x00\x03\x10api.example.test\x01\xbb", b"\x05\x00\x05\x00\x00\x01\x0a\0\0\1\x01\xbb"),
+    (b"\x04\x01\x01\xbb\0\0\0\1user\0host.test\0", b"\0\x5a\x01\xbb\x0a\0\0\1"),
+    (b"PROXY TCP4 10.0.0.1 10.0.0.2 40000 443\r\n", b""),
+    (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\1\x0a\0\0\2\x9c\x40\x01\xbb", b""),
+    (b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\nThe plain HTTP request was sent to HTTPS port"),
 )
