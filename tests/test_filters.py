@@ -5,7 +5,7 @@ import pytest
 
 from whytls.exceptions import UsageError
 from whytls.filters import Filters, moment
-from whytls.model import Diagnosis, Endpoint
+from whytls.model import Diagnosis, Endpoint, Handshake
 
 SECOND = 1_000_000_000
 D = Diagnosis(
@@ -46,20 +46,22 @@ D = Diagnosis(
     ],
 )
 def test_what_is_kept(asked: dict[str, Any], kept: bool) -> None:
-    assert Filters.of(**asked).keeps(D) is kept
+    assert Filters.of(**asked).matches(D) is kept
 
 
 def test_a_hello_without_a_name_is_asked_for_with_the_empty_name() -> None:
-    assert Filters.of(sni=[""]).keeps(replace(D, sni=None))
-    assert not Filters.of(sni=["*"]).keeps(replace(D, sni=None))
+    assert Filters.of(sni=[""]).matches(replace(D, sni=None))
+    assert not Filters.of(sni=["*"]).matches(replace(D, sni=None))
 
 
 def test_before_there_is_a_verdict_cause_and_hop_do_not_count() -> None:
-    assert Filters.of(cause=["other"], hop=["direct"]).matches(D)
+    handshake = Handshake(D.client, D.server, (), "failed")
+    assert Filters.of(cause=["other"], hop=["direct"]).matches(handshake)
+    assert not Filters.of(cause=["other"]).matches(D)
 
 
 def test_an_address_that_is_none_matches_no_network() -> None:
-    assert not Filters.of(host=["10.0.0.0/8"]).keeps(replace(D, client=Endpoint("?", 1)))
+    assert not Filters.of(host=["10.0.0.0/8"]).matches(replace(D, client=Endpoint("?", 1)))
 
 
 @pytest.mark.parametrize(
@@ -92,5 +94,5 @@ def test_many_stars_and_a_hostile_name_take_no_time() -> None:
     import time
 
     started = time.perf_counter()
-    assert not Filters.of(sni=["*a*a*a*a*a*a*a*a*b"]).keeps(replace(D, sni="a" * 60_000))
+    assert not Filters.of(sni=["*a*a*a*a*a*a*a*a*b"]).matches(replace(D, sni="a" * 60_000))
     assert time.perf_counter() - started < 1

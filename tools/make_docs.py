@@ -63,14 +63,14 @@ def _source(slug: str) -> str:
     return f"src/whytls/causes/{slug.replace('-', '_')}.py"
 
 
-def files() -> dict[Path, str]:
+def documents() -> dict[Path, str]:
     """Every generated document and its text."""
     return {ROOT / "docs/cli.md": commands(), DESIGN: design(), **{CAUSES / name: text for name, text in causes().items()}}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the documents, or with --check compare them."""
-    new = files()
+    new = documents()
     orphans = [path for path in sorted(CAUSES.glob("*.md")) if path not in new]
     if "--check" in arguments:
         stale = [path for path, text in new.items() if not path.exists() or path.read_text() != text]

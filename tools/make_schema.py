@@ -156,7 +156,7 @@ def lost(before: Any, now: Any, path: str = "") -> list[str]:
     return []
 
 
-def files() -> dict[Path, str]:
+def documents() -> dict[Path, str]:
     """The files to be written and their text; retired causes stay known, for old reports hold them."""
     slugs = sorted({*causes.slugs(), *causes.RETIRED})
     text = json.dumps(schema(slugs), indent=2, ensure_ascii=False) + "\n"
@@ -165,7 +165,7 @@ def files() -> dict[Path, str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the files, or with --check compare them."""
-    new = files()
+    new = documents()
     if "--check" in arguments:
         stale = [path for path, text in new.items() if not path.exists() or path.read_text() != text]
         for path in stale:

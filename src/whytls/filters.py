@@ -86,7 +86,9 @@ class Filters:
         return self != Filters()
 
     def matches(self, attempt: Attempt) -> bool:
-        """Whether it is kept, as far as that can be said without a verdict: hosts, ports, names and time."""
+        """Whether it is kept. Of a Handshake only hosts, ports, names and time are known; of a Diagnosis cause and hop, too."""
+        if isinstance(attempt, Diagnosis) and not self._judged(attempt):
+            return False
         if self.since is not None and attempt.started_at < self.since:
             return False
         if self.until is not None and attempt.started_at >= self.until:
@@ -97,13 +99,8 @@ class Filters:
             return False
         return not self.sni or _named(attempt.sni, self.sni)
 
-    def keeps(self, diagnosis: Diagnosis) -> bool:
-        """Whether a verdict is kept: all of ``matches``, and cause and hop."""
-        if self.causes and diagnosis.cause not in self.causes:
-            return False
-        if self.hops and diagnosis.hop not in self.hops:
-            return False
-        return self.matches(diagnosis)
+    def _judged(self, diagnosis: Diagnosis) -> bool:
+        return (not self.causes or diagnosis.cause in self.causes) and (not self.hops or diagnosis.hop in self.hops)
 
 
 def moment(text: str) -> int:

@@ -1,7 +1,8 @@
 """Commands and their options as data; argparse is built from them only when a call needs it.
 
-argparse takes 7 ms to import and set up. A call without options (``whytls diagnose edge.pcap``) is read without it, and the
-defaults of both ways, the help, the documentation and the shell completion come from the same table.
+argparse takes 7 ms to import and set up, a seventh of what a whole verdict is allowed to take. A call whose every word is
+plain (options written in full, each value behind its option) is read here; whatever else there is to know, help and the
+complaint about a wrong call, is argparse's. Defaults, help, documentation and shell completion come from the same table.
 """
 
 from __future__ import annotations
@@ -32,11 +33,16 @@ class Option(NamedTuple):
         return self.flags[0].lstrip("-").replace("-", "_")
 
     @property
+    def takes_value(self) -> bool:
+        """Whether a value stands behind it; else it is a switch."""
+        return bool(self.metavar or self.choices)
+
+    @property
     def initial(self) -> Any:
         """Its value when it is not given."""
         if self.repeat:
             return []
-        return self.default if self.metavar or self.choices else False
+        return self.default if self.takes_value else False
 
 
 class Command(NamedTuple):
@@ -70,16 +76,38 @@ def read(command: Command, arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         UsageError: an option is unknown or its value is not one it takes.
     """
-    if all(not word.startswith("-") or word == "-" for word in arguments):
-        values = {option.name: option.initial for option in command.options}
-        given = list(arguments)
-    else:
+    values = _plain(command, arguments)
+    if values is None:
         values = vars(parser(command).parse_intermixed_args(list(arguments)))
-        given = values.pop("argument_")
+    given = values.pop("argument_")
     if not command.several and len(given) > bool(command.argument):
         takes = f"one {command.argument}" if command.argument else "nothing"
         raise UsageError(f"whytls {command.name} takes {takes}", hint=f"usage: {command.usage}")
     return {**values, "argument": given}
+
+
+def _plain(command: Command, arguments: Sequence[str]) -> dict[str, Any] | None:
+    """The values of a call in which every word is plain; ``None`` where argparse has to look."""
+    options = {flag: option for option in command.options for flag in option.flags}
+    values = {option.name: option.initial for option in command.options}
+    given: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        option = options.get(word)
+        if word == "--":
+            given += words
+        elif option is None:
+            if word.startswith("-") and word != "-":
+                return None
+            given.append(word)
+        elif not option.takes_value:
+            values[option.name] = True
+        else:
+            value = next(words, "-")
+            if value.startswith("-") or (option.choices and value not in option.choices):
+                return None
+            values[option.name] = [*values[option.name], value] if option.repeat else value
+    return {**values, "argument_": given}
 
 
 def parser(command: Command) -> ArgumentParser:
@@ -109,8 +137,8 @@ def fill(built: ArgumentParser, command: Command, mark: Callable[[Action, str], 
 
     group = built.add_argument_group("takes")
     # An empty name: the command takes nothing, and what is given all the same is refused below with the usage.
-    shown = {"metavar": command.argument, "help": command.argument_help} if command.argument else {"help": SUPPRESS}
-    takes = group.add_argument("argument_", nargs="*", **shown)
+    told = command.argument_help if command.argument else SUPPRESS
+    takes = group.add_argument("argument_", nargs="*", metavar=command.argument, help=told)
     if mark is not None:
         mark(takes, command.completes)
     for title, options in command.groups:
@@ -123,7 +151,7 @@ def fill(built: ArgumentParser, command: Command, mark: Callable[[Action, str], 
 
 
 def _add(group: Any, option: Option) -> Action:
-    if not option.metavar and not option.choices:
+    if not option.takes_value:
         added: Action = group.add_argument(*option.flags, action="store_true", dest=option.name, help=option.help)
         return added
     taking: Action = group.add_argument(
