@@ -1,7 +1,6 @@
-"""The certificates that each side sent, written out as files (R13): one per distinct chain, and an index of who sent which.
+"""The certificates that each side sent, written out as files (R13): each distinct chain once, and an index of who sent which.
 
-The chain is written as it stood on the wire, in its order, faults included; that is what has to be looked at. Only the index
-holds text from the certificates: what stands in the files is ours and base64.
+The chain is written as it stood on the wire, in its order, faults included; that is what has to be looked at.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from whytls.model import Diagnosis, Endpoint, Side
+from whytls.pki.extract import write_chain
 from whytls.report.table import cell
 
 MOST_CHAINS = 10_000
@@ -40,7 +40,6 @@ class CertificateFolder:
         os.makedirs(path, exist_ok=True)
         self._path = path
         self._sent: dict[tuple[Side, str, int, tuple[bytes, ...]], _Sent] = {}
-        self._names: set[str] = set()
         self._beyond = 0
 
     def add(self, diagnosis: Diagnosis) -> None:
@@ -76,38 +75,17 @@ class CertificateFolder:
         elif len(self._sent) >= MOST_CHAINS:
             self._beyond += 1
         else:
-            name = f"{side}-{end.address.replace(':', '.')}{f'-{port}' if port else ''}-{_digest(chain[0])[:12]}.pem"
-            first = f"{diagnosis.file} #{diagnosis.frame}".strip()
-            self._sent[key] = _Sent(self._free(name), side, end, diagnosis.sni or "", first, chain)
-            self._write(self._sent[key])
-
-    def _free(self, name: str) -> str:
-        # The same leaf with another chain behind it is another file.
-        stem, number = name[: -len(".pem")], 2
-        while name in self._names and number <= MOST_CHAINS:
-            name, number = f"{stem}-{number}.pem", number + 1
-        self._names.add(name)
-        return name
-
-    def _write(self, sent: _Sent) -> None:
-        with open(os.path.join(self._path, sent.name), "w", encoding="ascii") as file:
-            for der in sent.chain:
-                file.write(pem(der))
+            frame = _frame(diagnosis, side)
+            written = write_chain(
+                self._path, chain, side=side, address=end.address, port=end.port, frame=frame, file=diagnosis.file
+            )
+            first = f"{diagnosis.file} #{frame}".strip()
+            self._sent[key] = _Sent(written[-1].name, side, end, diagnosis.sni or "", first, chain)
 
 
-def pem(der: bytes) -> str:
-    """One certificate in PEM (RFC 7468)."""
-    from base64 import b64encode
-
-    text = b64encode(der).decode("ascii")
-    body = "\n".join(text[i : i + 64] for i in range(0, len(text), 64))
-    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
-
-
-def _digest(der: bytes) -> str:
-    from hashlib import sha256
-
-    return sha256(der).hexdigest()
+def _frame(diagnosis: Diagnosis, side: Side) -> int:
+    event = diagnosis.handshake.first("certificate", side) if diagnosis.handshake is not None else None
+    return event.frame if event is not None else diagnosis.frame
 
 
 def _row(sent: _Sent) -> list[str]:
