@@ -31,7 +31,7 @@ _WARNINGS_THAT_END = frozenset({CLOSE_NOTIFY, 90})  # close_notify, user_cancele
 def ending_of(handshake: Handshake) -> Ending:
     """Read the ending off a handshake's events. Pure; costs one pass over the events."""
     phase = phase_of(handshake)
-    terminal = _first_terminal(handshake, phase)
+    terminal = _first_terminal(handshake)
     if terminal is None:
         return _unended(handshake, phase)
     index, how = terminal
@@ -40,13 +40,7 @@ def ending_of(handshake: Handshake) -> Ending:
         return _foreign(handshake, phase, index)
     owed = _owing_side(handshake, phase)
     waited = event.time - _last_word(handshake, index)
-    if (
-        how in ("fin", "rst")
-        and owed is not None
-        and owed != event.sender
-        and waited >= SILENCE
-        and not _spoke_in_turn(handshake, index, owed, phase)
-    ):
+    if how in ("fin", "rst", "close-notify") and owed is not None and owed != event.sender and waited >= SILENCE:
         return Ending(phase, "silence", owed, (event, *_closings(handshake, index, event.sender)), delay=waited)
     if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
         return Ending(phase, "refused", "server", (event,), delay=waited)
@@ -70,9 +64,11 @@ def phase_of(handshake: Handshake) -> Phase:
             client_flight = True
         elif kind == "encrypted" and isinstance(event.value, EncryptedRecord):
             if tls13:
+                if is_hidden_alert(handshake, event):
+                    break
                 if event.sender == "server":
                     server_flight = True
-                elif not is_hidden_alert(handshake, event) and server_flight:
+                elif server_flight:
                     client_flight = client_finished = True
             elif event.sender in changed and event.value.content_type != 21:
                 if event.sender == "server":
@@ -116,7 +112,7 @@ def _ends(event: Event) -> bool:
     return isinstance(value, Alert) and (value.level != 1 or value.description in _WARNINGS_THAT_END)
 
 
-def _first_terminal(handshake: Handshake, phase: Phase) -> tuple[int, str] | None:
+def _first_terminal(handshake: Handshake) -> tuple[int, str] | None:
     """Index and kind of the first terminal event; reading past a finished handshake looks only at hidden refusals."""
     for index, event in enumerate(handshake.events):
         kind = event.kind
@@ -154,11 +150,6 @@ def _owing_side(handshake: Handshake, phase: Phase) -> Side | None:
     if phase in ("retry", "client-turn"):
         return "client"
     return None
-
-
-def _spoke_in_turn(handshake: Handshake, index: int, owed: Side, phase: Phase) -> bool:
-    """Whether the side that owes a message had sent something in the turn that is its own, so that it is not silent."""
-    return phase == "server-flight" and False
 
 
 def _unended(handshake: Handshake, phase: Phase) -> Ending:

@@ -57,7 +57,7 @@ class Refusal(NamedTuple):
 def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     """The refusal, or None where the server did not break off over the ClientHello."""
     ending, hello = context.ending, handshake.retried_hello or handshake.client_hello
-    if hello is None or ending.breaker != "server" or ending.how not in ("alert", "fin", "rst", "close-notify"):
+    if hello is None or ending.breaker != "server" or ending.how not in ("alert", "hidden-alert", "fin", "rst", "close-notify"):
         return None
     if handshake.server_hello is not None and ending.phase not in ("client-hello", "retry", "server-flight"):
         return None
@@ -77,15 +77,10 @@ def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
         return None
     narrow = next((n for n in refusal.narrow if n.dimension == dimension), None)
     if narrow is not None:
-        others = [n for n in refusal.narrow if n.dimension != dimension]
-        doubts = tuple(f"not because of its other restriction: {n.text}" for n in others) if not _leads(narrow, others) else ()
+        stronger = [n for n in refusal.narrow if n.dimension != dimension and not narrow.leads(n)]
+        doubts = tuple(f"not because of its other restriction: {n.text}" for n in stronger)
         return Weight("likely", doubts, (), "restricted")
     return _by_default(refusal, dimension)
-
-
-def _leads(narrow: Narrowness, others: list[Narrowness]) -> bool:
-    """An old version brings old suites and no modern groups with it: of these the version is what was restricted."""
-    return narrow.dimension == "version" or not others
 
 
 def _by_others(refusal: Refusal, dimension: Dimension) -> Weight | None:
@@ -123,10 +118,10 @@ def _by_default(refusal: Refusal, dimension: Dimension) -> Weight | None:
         doubts = (assume, *(f"not because of its restriction: {n.text}" for n in refusal.narrow))
         return Weight("possible" if silent else "likely", doubts, (), "default")
     if dimension == "suite" and refusal.alert not in (INTERNAL_ERROR, MISSING_EXTENSION):
-        doubts = ["the server's list holds none of the suites offered"]
-        doubts += ["not because no server_name was sent"] if not named else []
-        doubts += [f"not because of its restriction: {n.text}" for n in refusal.narrow]
-        return Weight("possible" if silent or refusal.narrow else "likely", tuple(doubts), (), "default")
+        unnamed = () if named else ("not because no server_name was sent",)
+        others = tuple(f"not because of its restriction: {n.text}" for n in refusal.narrow)
+        doubts = ("the server's list holds none of the suites offered", *unnamed, *others)
+        return Weight("possible" if silent or refusal.narrow else "likely", doubts, (), "default")
     if dimension == "version" and refusal.alert is None:
         return Weight("possible", ("the server knows none of the versions offered",), (), "default")
     if dimension in ("group", "signature") and not refusal.narrow and refusal.alert in (40, 10):

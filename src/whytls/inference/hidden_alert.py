@@ -9,7 +9,9 @@ but AES_128_CCM_8, where it is 11 (RFC 8446 sections 5.2 and 6). No handshake me
 * the *first* encrypted record of a client that has this size is an alert: it refuses what the server's flight said
   (Go 1.19, JDK 17 and 25; OpenSSL clients send theirs in the clear, edge.md section 3);
 * a server's record of this size, sent after the client's flight and before any answer of the application, and followed by its
-  close, is an alert as well: it refuses what the client's flight said (OpenSSL, Go, JDK).
+  close, is an alert as well: it refuses what the client's flight said (OpenSSL, Go, JDK);
+* a server's *first* encrypted record of this size is an alert in place of its flight: it could not go on after its ServerHello
+  (JDK 17 without a certificate for the client's signature schemes).
 
 What cannot be seen is which alert. A client's 19 bytes *after* its Finished are a close_notify just as well as a refusal, so
 they are not counted as one here. Padded records (RFC 8446 section 5.4) escape this rule; no stack measured pads alerts.
@@ -33,9 +35,9 @@ def is_hidden_alert(handshake: Handshake, event: Event) -> bool:
     """Whether this encrypted record is an alert that refuses the handshake."""
     if not _alert_sized(handshake, event):
         return False
-    if event.sender == "client":
-        return next((e for e in handshake.events if e.kind == "encrypted" and e.sender == "client"), None) is event
-    return _refuses_client_flight(handshake, event)
+    if next((e for e in handshake.events if e.kind == "encrypted" and e.sender == event.sender), None) is event:
+        return True
+    return event.sender == "server" and _refuses_client_flight(handshake, event)
 
 
 def _alert_sized(handshake: Handshake, event: Event) -> bool:

@@ -19,9 +19,10 @@ from whytls.wire.registry import group_name, scheme_key_type, suite_facts, suite
 
 Restriction = Literal["version", "suite", "group", "signature"]
 
-_X25519, _P256, _P384 = 0x001D, 0x0017, 0x0018
+_X25519, _P256 = 0x001D, 0x0017
 _TLS12, _TLS13 = 0x0303, 0x0304
 _COMMON_TLS13 = frozenset({0x1301, 0x1302})
+_EVERYBODYS = frozenset({0xC02F, 0xC030, 0xC02B, 0xC02C, 0x1301, 0x1302})  # ECDHE with AES-GCM
 
 
 class Narrowness(NamedTuple):
@@ -30,6 +31,11 @@ class Narrowness(NamedTuple):
     dimension: Restriction
     text: str
     by: Literal["client", "either"]  # who is the odd one: a client below today's minimum, or either end
+    follows: frozenset[Restriction] = frozenset()  # restrictions of which this one is a mere consequence, or the weaker sign
+
+    def leads(self, other: Narrowness) -> bool:
+        """Whether the other restriction follows from this one, so that this one is what was restricted."""
+        return self.dimension in other.follows
 
 
 def restrictions(hello: ClientHello) -> tuple[Narrowness, ...]:
@@ -45,16 +51,29 @@ def _restrictions(
     top = versions[0] if versions else 0
     if top < _TLS12:
         found.append(Narrowness("version", f"nothing newer than {version_name(top)}", "client"))
+    signature = _narrow_signatures(schemes)
+    group = _narrow_groups(groups)
     suite = _narrow_suites(versions, suites)
     if suite:
-        found.append(suite)
-    group = _narrow_groups(versions, suites, groups)
-    if group:
-        found.append(group)
-    signature = _narrow_signatures(schemes, suites, versions)
-    if signature:
-        found.append(signature)
+        found.append(suite._replace(follows=_leaders(suites, signature)))
+    found += [n._replace(follows=frozenset({"version"})) for n in (group, signature) if n]
     return tuple(found)
+
+
+def _leaders(suites: tuple[int, ...], signature: Narrowness | None) -> frozenset[Restriction]:
+    """Of what a short list of suites is the consequence.
+
+    An old version brings old suites. OpenSSL takes suites out whose kind of certificate its signature schemes exclude. And a
+    list that still holds the suite that every server has (RFC 9325 section 4.2, RFC 8446 section 9.1) is a weaker sign than a
+    list of groups with one entry.
+    """
+    leaders: set[Restriction] = {"version"}
+    kinds = {suite_facts(s).authentication for s in suites} & {"RSA", "ECDSA"}
+    if signature is not None and len(kinds) == 1 and f"only {next(iter(kinds))} " in signature.text:
+        leaders.add("signature")
+    if _EVERYBODYS & set(suites):
+        leaders.add("group")
+    return frozenset(leaders)
 
 
 def _narrow_suites(versions: tuple[int, ...], suites: tuple[int, ...]) -> Narrowness | None:
@@ -86,18 +105,18 @@ def top_is_ecdhe(versions: tuple[int, ...]) -> bool:
     return bool(versions) and versions[0] >= _TLS12
 
 
-def _narrow_groups(versions: tuple[int, ...], suites: tuple[int, ...], groups: tuple[int, ...] | None) -> Narrowness | None:
+def _narrow_groups(groups: tuple[int, ...] | None) -> Narrowness | None:
+    """One group only, or neither x25519 nor P-256: no mainstream client does either."""
     if groups is None:
         return None
     elliptic = [g for g in groups if not 0x0100 <= g <= 0x01FF]
-    if _X25519 in elliptic or _P256 in elliptic:
-        return None
-    if _P384 in elliptic and len(elliptic) > 1:
+    if len(groups) > 1 and (_X25519 in elliptic or _P256 in elliptic):
         return None
     return Narrowness("group", f"only {_groups(groups)}" if groups else "an empty list of groups", "either")
 
 
-def _narrow_signatures(schemes: tuple[int, ...] | None, suites: tuple[int, ...], versions: tuple[int, ...]) -> Narrowness | None:
+def _narrow_signatures(schemes: tuple[int, ...] | None) -> Narrowness | None:
+    """Schemes for one kind of key only."""
     if schemes is None:
         return None
     kinds = {scheme_key_type(s) for s in schemes}

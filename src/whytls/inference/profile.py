@@ -7,6 +7,8 @@ is a frozen value, made again only when something new was learned.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from whytls.model import ClientProfile, Endpoint, Seen, ServerProfile
 
 MOST_SERVERS = 20_000  # a scan of a network must not fill the memory
@@ -22,19 +24,13 @@ class Profiles:
 
     def learn(self, seen: Seen) -> None:
         """Take one sighting in; sightings that tell nothing new are dropped."""
-        for book, key in ((self._servers, seen.server), (self._clients, seen.client.address)):
-            entry = book.get(key)  # type: ignore[attr-defined]
-            if entry is None:
-                if len(book) >= MOST_SERVERS:
-                    continue
-                entry = book[key] = _Entry()  # type: ignore[index]
-            entry.learn(seen)
+        for entry in (_entry(self._servers, seen.server), _entry(self._clients, seen.client.address)):
+            if entry is not None:
+                entry.learn(seen)
 
     def plain(self, server: Endpoint) -> None:
         """The server answered something with plain text."""
-        entry = self._servers.get(server)
-        if entry is None and len(self._servers) < MOST_SERVERS:
-            entry = self._servers[server] = _Entry()
+        entry = _entry(self._servers, server)
         if entry is not None and not entry.plain:
             entry.plain, entry.snapshot = True, None
 
@@ -47,6 +43,17 @@ class Profiles:
         """What is known of a client so far."""
         entry = self._clients.get(address)
         return ClientProfile(tuple(entry.completed.values()), tuple(entry.failed.values())) if entry is not None else None
+
+
+_Key = TypeVar("_Key")
+
+
+def _entry(book: dict[_Key, _Entry], key: _Key) -> _Entry | None:
+    """The entry of a key, made if there is room for one."""
+    entry = book.get(key)
+    if entry is None and len(book) < MOST_SERVERS:
+        entry = book[key] = _Entry()
+    return entry
 
 
 class _Entry:
