@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from authority import corrupted, issue, rsa_key
-from cryptography.hazmat.primitives.asymmetric import dsa, ed25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, rsa
 
 from whytls.pki.certificate import read
 from whytls.pki.links import is_tried, link, self_signed, verifies
@@ -39,3 +39,10 @@ def test_self_signed(pki: SimpleNamespace) -> None:
     assert not self_signed(read(pki.middle.der))
     assert not self_signed(read(corrupted(pki.root)))
     assert not self_signed(read(b"garbage"))
+
+
+def test_exponent_that_would_take_long_is_not_tried(pki: SimpleNamespace) -> None:
+    huge = rsa.RSAPublicNumbers((1 << 3071) + 1, (1 << 3072) + 1).public_key()
+    authority = issue("Meadow Slow", pki.root, ca=True, key=SimpleNamespace(public_key=lambda: huge))
+    leaf = issue("leaf", issue("Meadow Slow", ca=True, key=rsa_key(1024)))
+    assert verifies(read(leaf.der), read(authority.der)) is None

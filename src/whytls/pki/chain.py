@@ -197,7 +197,7 @@ def _validity(path: Path, at: int, *, anchors_known: bool) -> Iterator[Defect]:
 
 
 def _name(name: NameMatch, host: str | None, leaf: Certificate) -> Iterator[Defect]:
-    facts = {"host": host, "presented": name.presented, "match": name, "position": "leaf"}
+    facts = {"host": host, "presented": name.presented, "nearest": name.pattern, "position": "leaf"}
     if not name.matches:
         yield Defect("name-mismatch", 0, leaf.sha256, name.why, facts)
     elif not name.strict:
@@ -222,7 +222,7 @@ def _form(certificates: Sequence[Certificate], count: int) -> Iterator[Defect]:
         if certificate.ski is not None and certificate.key_sha256:
             first, other = by_ski.setdefault(certificate.ski, (index, certificate))
             if other.key_sha256 != certificate.key_sha256:
-                clash = {"ski": certificate.ski, "other_index": first}
+                clash = {"key_id": certificate.ski.hex(), "other_index": first}
                 yield Defect("duplicate-key-id", index, certificate.sha256, "", clash)
 
 

@@ -129,7 +129,7 @@ def _link(path: Path, place: int) -> Iterator[Defect]:
     certificate = node.certificate
     facts = {
         "issuer": certificate.issuer, "candidate": above.certificate.subject, "candidate_index": above.sent,
-        "position": position(path, place), "aki": certificate.aki, "ski": above.certificate.ski,
+        "position": position(path, place), "issuer_key_id": _hex(certificate.aki), "candidate_key_id": _hex(above.certificate.ski),
     }  # fmt: skip
     if link.broken and link.key_id is not False:
         # The right name and, where both say it, the right key: then the certificate was changed after it was signed.
@@ -144,3 +144,7 @@ def _link(path: Path, place: int) -> Iterator[Defect]:
 
 def _defect(slug: str, node: Node, detail: str, facts: Mapping[str, object], *, certain: bool = True) -> Defect:
     return Defect(slug, node.sent, node.certificate.sha256, detail, facts, certain)
+
+
+def _hex(key_id: bytes | None) -> str:
+    return key_id.hex() if key_id else ""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 LARGEST_KEY = 16_384  # bits; OpenSSL verifies nothing above, and one signature under such a key takes milliseconds
+LARGEST_EXPONENT = 1 << 33  # 65,537 everywhere; the cost of a signature grows with it, and it is the sender's to choose
 _FITS, _FITS_NOT, _UNKNOWN = 1, 0, -1
 _verified: Bounded[tuple[str, str], int] = Bounded(16_384, 16_384, lambda _: 1)
 
@@ -90,6 +91,8 @@ def _try(child: x509.Certificate, parent: x509.Certificate) -> bool:
     if isinstance(key, rsa.RSAPublicKey):
         if not kind.startswith("1.2.840.113549.1.1.") or algorithm is None:
             return False
+        if key.public_numbers().e > LARGEST_EXPONENT:
+            raise ValueError("exponent too large to be tried")
         key.verify(signature, signed, parameters, algorithm)  # type: ignore[arg-type]  # a padding, by the check above
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if not isinstance(parameters, ec.ECDSA):

@@ -22,7 +22,7 @@ from whytls.pki.certificate import Certificate
 from whytls.pki.links import Link, is_tried, link, self_signed
 
 MOST_CERTIFICATES = 32  # of one side; Java refuses more than 10, OpenSSL paths longer than 100
-MOST_SIGNATURES, MOST_STEPS, MOST_PATHS, MOST_CANDIDATES = 128, 512, 16, 32
+MOST_SIGNATURES, MOST_STEPS, MOST_PATHS, MOST_CANDIDATES = 64, 512, 16, 32
 
 Ending = Literal["anchor", "root", "intermediate", "leaf"]
 
