@@ -1,0 +1,409 @@
+"""Joins the two directions of a flow into one Handshake: who is client, what happened in which order, and what TCP shows besides.
+
+The work is done in two steps, because half of the flows of a busy capture are of no interest: ``Reading`` arranges the streams and
+cuts them into records, which is enough to tell a handshake that plainly completed (outcome.py); ``Reading.handshake`` builds the
+rest. Nothing is judged here but the outcome.
+"""
+
+from __future__ import annotations
+
+from socket import AF_INET, AF_INET6, inet_ntop
+
+from whytls.capture import prelude
+from whytls.capture.ladder import Lane
+from whytls.capture.outcome import Circumstances, Course, outcome_of
+from whytls.capture.sieve import Direction, Flow, Numbering
+from whytls.capture.tcp import (
+    ACKED,
+    BEHIND,
+    FIN,
+    FLAGS,
+    LENGTH,
+    ORDER,
+    PAYLOAD,
+    RST,
+    SEQ,
+    SYN,
+    TIME,
+    TTL,
+    UNREACHABLE,
+    WRAP,
+    Packet,
+    Stream,
+    position,
+    stream,
+    without_copies,
+)
+from whytls.model import Coverage, Endpoint, Event, Handshake, Prelude, Seen, Side, Transport
+from whytls.wire.message import Alert
+from whytls.wire.transcript import SHAPE_LETTERS, START, advance, expected
+
+MOST_CLOSINGS = 16  # FIN and RST of one side that become events
+TTL_STEP = 1  # routes of one side differ by so much without meaning anything
+
+_SMALL = {kind: letter.lower() for kind, letter in SHAPE_LETTERS.items()}
+_new = tuple.__new__
+
+
+class Reading:
+    """A flow with its streams arranged and its sides told apart."""
+
+    __slots__ = ("at", "client", "client_stream", "copies", "course", "flow", "found", "packets", "server", "server_stream", "swapped")
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.course = Course()
+        first, second = flow.first, flow.second
+        packets = [first.packets, second.packets]
+        self.copies = False
+        if not (first.orderly and second.orderly) or _repeats(first.packets) or _repeats(second.packets):
+            for index in (0, 1):
+                packets[index], copies = without_copies(packets[index])
+                self.copies = self.copies or copies
+        a = stream(packets[0], first.base, orderly=first.orderly)
+        b = stream(packets[1], second.base, orderly=second.orderly)
+        self.found = None
+        head = a.data[:6]
+        plain = head[:2] == b"\x16\x03" and head[5:] == b"\x01"
+        if not plain and not flow.midway and (a.pieces or b.pieces):
+            self.found = prelude.find(a.data, b.data)
+        self.swapped = False if plain or self.found else _second_is_client(flow, a, b)
+        if self.swapped:
+            first, second, a, b = second, first, b, a
+            packets.reverse()
+        self.client, self.server, self.packets = first, second, packets
+        self.client_stream, self.server_stream = a, b
+        self.at = (self.found.client_at, self.found.server_at) if self.found else (0, 0)
+
+    def handshake(self, numbering: Numbering) -> Handshake | None:
+        """The Handshake, or None if there is nothing of TLS in the flow."""
+        midway = self.flow.midway
+        server = Lane("server", self.server_stream, self.at[1], midway=midway)
+        client = Lane("client", self.client_stream, self.at[0], midway=midway, version=server.version)
+        if not self._ours(client, server):
+            return None
+        events = self._tcp_events("client", self.packets[0]) + self._tcp_events("server", self.packets[1])
+        opening, closing = _parted(events)
+        joined = opening + client.events + server.events + closing
+        joined.sort(key=_frame)
+        events = joined
+        version = client.version if client.version is not None else server.version
+        quiet = max(self.flow.until - events[-1].time, 0) if events else 0
+        coverage = self._coverage(client, server)
+        transport = self._transport(coverage)
+        about = Circumstances(
+            midway,
+            self.flow.evicted,
+            coverage.client,
+            coverage.server,
+            self.found is not None and not self.found.upgraded,
+            quiet,
+        )
+        outcome, self.course = outcome_of(events, version, about, transport)
+        state = _state(events, version, coverage is not _WHOLE)
+        place = numbering.files[0] if numbering.files else ""
+        if numbering.single:
+            events = [_new(Event, (*e[:7], place)) for e in events]
+        else:
+            events = [_placed(e, numbering) for e in events]
+        ends = endpoints(self.flow.key)
+        if self.swapped:
+            ends = (ends[1], ends[0])
+        return Handshake(
+            client=ends[0],
+            server=ends[1],
+            events=tuple(events),
+            outcome=outcome,
+            started_at=self._started(),
+            ended_at=events[-1].time if events else 0,
+            quiet=quiet,
+            file=events[0].file if events else place,
+            shape=shape_of(events),
+            version=version,
+            client_hello=client.client_hello,
+            retried_hello=client.retried_hello,
+            server_hello=server.server_hello,
+            hello_retry_request=server.retry,
+            server_chain=server.chain,
+            client_chain=client.chain,
+            certificate_request=server.certificate_request,
+            server_key_exchange=server.server_key_exchange,
+            resumed=_resumed(client, server, events),
+            state=state,
+            expected=expected(state),
+            coverage=coverage,
+            transport=transport,
+            prelude=self._prelude(numbering),
+        )
+
+    def _started(self) -> int:
+        return min([p[0][TIME] for p in self.packets if p], default=self.flow.begun)
+
+    def _ours(self, client: Lane, server: Lane) -> bool:
+        """Whether the flow is, or should have been, a TLS handshake."""
+        if client.client_hello or server.server_hello or (self.found and not self.found.upgraded):
+            return True
+        kinds = {e.kind for e in client.events} | {e.kind for e in server.events}
+        if self.flow.midway:  # only what is certainly part of a handshake; the tail of a connection is none
+            return bool(kinds - {"encrypted", "gap", "foreign", "change-cipher-spec", "alert"}) or any(
+                e.kind == "alert" and isinstance(e.value, Alert) and e.value.level == 2 for e in client.events + server.events
+            )
+        if self.found or kinds - {"foreign", "gap", "encrypted"}:
+            return True
+        if kinds:
+            return self._plain_request_refused(client, server)
+        return self._never_began()
+
+    def _plain_request_refused(self, client: Lane, server: Lane) -> bool:
+        """A request in plain text that the server answers as one that wants TLS does: with words, or by closing without any."""
+        asked, answered = self.client_stream.data, self.server_stream.data
+        if asked[:8].split(b" ")[0] not in _METHODS:
+            return False
+        if answered:
+            return prelude.answers_plain_request(answered)
+        closed = [p for p in self.packets[1] if p[FLAGS] & (FIN | RST)]
+        left = [p for p in self.packets[0] if p[FLAGS] & (FIN | RST)]
+        return bool(closed) and (not left or closed[0][ORDER] < left[0][ORDER])
+
+    def _never_began(self) -> bool:
+        """No byte of either side: refused, unanswered, or closed by the server before the client spoke. A client that
+        connects and goes is a health check."""
+        flags = [p for p in self.packets[1] if p[FLAGS] & (FIN | RST | UNREACHABLE)]
+        left = [p for p in self.packets[0] if p[FLAGS] & (FIN | RST)]
+        if not self.packets[1] and self.server.acked < 0:
+            return bool(self.packets[0]) and bool(self.packets[0][0][FLAGS] & SYN)
+        return bool(flags) and (not left or flags[0][ORDER] < left[0][ORDER])
+
+    def _tcp_events(self, side: Side, packets: list[Packet]) -> list[Event]:
+        events: list[Event] = []
+        for packet in packets:
+            flags = packet[FLAGS]
+            if flags & (SYN | FIN | RST | UNREACHABLE) and len(events) < MOST_CLOSINGS:
+                if flags & SYN:
+                    kind = "syn-ack" if flags & 0x10 else "syn"
+                elif flags & RST:
+                    kind = "rst"
+                else:
+                    kind = "fin" if flags & FIN else "icmp-unreachable"
+                events.append(_new(Event, (kind, side, packet[ORDER], packet[TIME], None, 0, packet[LENGTH], "")))
+        return events
+
+    def _coverage(self, client: Lane, server: Lane) -> Coverage:
+        a, b = self.client_stream, self.server_stream
+        start = not self.flow.midway or (client.client_hello is not None and not client.lost)
+        holes = a.gaps or b.gaps or client.lost or server.lost or self.flow.evicted
+        if start and not holes and not a.contradiction and not b.contradiction and self.packets[0] and self.packets[1]:
+            return _WHOLE
+        return Coverage(
+            start=start,
+            client=bool(self.packets[0]) or self.client.acked >= 0,
+            server=bool(self.packets[1]) or self.server.acked >= 0,
+            client_gap=bool(a.gaps) or client.lost,
+            server_gap=bool(b.gaps) or server.lost,
+            snapped=a.snapped or b.snapped,
+            contradiction=a.contradiction or b.contradiction,
+            evicted=self.flow.evicted,
+        )
+
+    def _transport(self, coverage: Coverage) -> Transport:
+        a, b = self.client_stream, self.server_stream
+        sent, answered = self.packets
+        syns = [p for p in sent if p[FLAGS] & SYN]
+        syn_acks = [p for p in answered if p[FLAGS] & SYN]
+        client_acked, server_acked = _acked(self.server, a), _acked(self.client, b)
+        reason = _foreign_reset(answered, sent, b, "server") or _foreign_reset(sent, answered, a, "client")
+        largest = 0
+        if client_acked < a.reach:
+            unacked = [p[LENGTH] for p in sent if p[LENGTH] and position(p[SEQ], a.base) + p[LENGTH] > client_acked]
+            largest = max(unacked, default=0)
+        return Transport(
+            initiator="server" if self.swapped else "client",
+            syn_seen=bool(syns if not self.swapped else syn_acks),
+            syn_ack_seen=bool(syn_acks if not self.swapped else syns),
+            syn_count=len(syns if not self.swapped else syn_acks),
+            client_acked=client_acked,
+            server_acked=server_acked,
+            client_bytes=a.recorded,
+            server_bytes=b.recorded,
+            client_retransmissions=a.repeated,
+            server_retransmissions=b.repeated,
+            largest_unacknowledged=largest,
+            foreign_reset=bool(reason),
+            foreign_reset_reason=reason,
+            duplicated=self.copies,
+            client_syn_ttl=syns[0][TTL] if syns else 0,
+            server_syn_ttl=syn_acks[0][TTL] if syn_acks else 0,
+        )
+
+    def _prelude(self, numbering: Numbering) -> Prelude | None:
+        found = self.found
+        if found is None:
+            return None
+        orders = set()
+        for lane, end in ((self.client_stream, found.client_at), (self.server_stream, found.server_at)):
+            if end and lane.pieces:
+                orders |= {lane.frame_at(0), lane.frame_at(end - 1)}
+        frames = tuple(numbering.place(order)[1] for order in sorted(orders))
+        return Prelude(found.kind, frames, found.target, found.upgraded, found.refusal)
+
+
+_WHOLE = Coverage()
+_METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH"))
+
+
+def shape_of(events: list[Event]) -> str:
+    """The events in letters; a row of encrypted records of one side is one letter."""
+    letters = ""
+    for kind, sender, *_ in events:
+        letter = SHAPE_LETTERS[kind] if sender == "client" else _SMALL[kind]
+        if letter not in ("D", "d") or letters[-1:] != letter:
+            letters += letter
+    return letters
+
+
+def seen_of(handshake: Handshake) -> Seen:
+    """What a handshake tells about its server and client."""
+    hello, answer = handshake.client_hello, handshake.server_hello
+    alert = next((e for e in handshake.events if isinstance(e.value, Alert) and e.value.level == 2), None)
+    return Seen(
+        frame=handshake.events[0].frame if handshake.events else 0,
+        file=handshake.file,
+        client=handshake.client,
+        server=handshake.server,
+        outcome=handshake.outcome,
+        sni=handshake.sni,
+        version=handshake.version,
+        cipher_suite=answer.cipher_suite if answer else None,
+        group=_group(handshake),
+        alpn=answer.alpn if answer else None,
+        chain=handshake.server_chain,
+        client_certificate=bool(handshake.client_chain),
+        offered_versions=hello.versions if hello else (),
+        offered_suites=hello.cipher_suites if hello else (),
+        offered_groups=(hello.groups or ()) if hello else (),
+        offered_signature_algorithms=(hello.signature_algorithms or ()) if hello else (),
+        alert=(alert.sender, alert.value.description) if alert and isinstance(alert.value, Alert) else None,
+    )
+
+
+def _group(handshake: Handshake) -> int | None:
+    if handshake.server_hello and handshake.server_hello.group is not None:
+        return handshake.server_hello.group
+    return handshake.server_key_exchange.group if handshake.server_key_exchange else None
+
+
+# ------------------------------------------------------------------ small steps
+
+
+def _frame(event: Event) -> int:
+    return event[2]
+
+
+def _state(events: list[Event], version: int | None, gap: bool) -> str:
+    """How far the handshake came (wire/transcript.py)."""
+    state = START
+    for kind, sender, *_ in events:
+        state = advance(state, sender, kind, version, gap)
+    return state
+
+
+def _parted(events: list[Event]) -> tuple[list[Event], list[Event]]:
+    """SYNs, which stand before the bytes of their own frame, and FINs and RSTs, which stand behind them."""
+    return [e for e in events if e.kind[:3] == "syn"], [e for e in events if e.kind[:3] != "syn"]
+
+
+def _repeats(packets: list[Packet]) -> bool:
+    """Whether a SYN, FIN or RST stands there more than once."""
+    return len([p for p in packets if p[FLAGS] & 7]) > 2 or (len(packets) > 1 and bool(packets[0][FLAGS] & packets[1][FLAGS] & SYN))
+
+
+def _second_is_client(flow: Flow, a: Stream, b: Stream) -> bool:
+    """Whether the side that did not open the connection is the TLS client (FTP's data, or a recording that began later)."""
+    if flow.first.packets and not flow.midway and b.data[:1] != b"\x16":
+        return False
+    ours, theirs = _speaks_as(a), _speaks_as(b)
+    if ours or theirs:
+        return ours == "server" or theirs == "client"
+    if not flow.midway:
+        return False
+    half = len(flow.key) - 4
+    return flow.key[half : half + 2] < flow.key[half + 2 :]  # the smaller port number is the server's
+
+
+def _speaks_as(lane: Stream) -> str:
+    """The role that the first handshake message gives away."""
+    for start, data in lane.pieces[:4]:
+        at = 0
+        for _ in range(4):
+            if data[at : at + 1] == b"\x16" and data[at + 1 : at + 2] == b"\x03" and len(data) > at + 5:
+                number = data[at + 5]
+                if number in (1, 16):
+                    return "client"
+                if number in (2, 12, 13, 14, 22):
+                    return "server"
+            at = lane.end_of_packet(start + at) - start
+            if at >= len(data):
+                break
+    return ""
+
+
+def endpoints(key: bytes) -> tuple[Endpoint, Endpoint]:
+    """Both ends of a flow's key: source and destination address, source and destination port."""
+    half = len(key) - 4 >> 1
+    family = AF_INET if half == 4 else AF_INET6
+    ports = int.from_bytes(key[-4:], "big")
+    return (
+        Endpoint(inet_ntop(family, key[:half]), ports >> 16),
+        Endpoint(inet_ntop(family, key[half : 2 * half]), ports & 0xFFFF),
+    )
+
+
+def _placed(event: Event, numbering: Numbering) -> Event:
+    file, frame = numbering.place(event.frame)
+    first = event.first_frame and numbering.place(event.first_frame)[1]
+    return event._replace(frame=frame, first_frame=first, file=file)
+
+
+def _acked(receiver: Direction, lane: Stream) -> int:
+    """How many bytes of a stream the other end acknowledged."""
+    if receiver.acked < 0 or lane.base < 0:
+        return 0
+    return min(max(position(receiver.acked, lane.base), 0), lane.reach)
+
+
+def _resumed(client: Lane, server: Lane, events: list[Event]) -> bool:
+    """Whether keys of an earlier handshake are used: TLS 1.3 says so; before, the server goes straight to ChangeCipherSpec."""
+    hello = server.server_hello
+    if hello is None:
+        return False
+    if hello.version >= 0x0304:
+        return hello.psk is not None
+    if server.chain is not None or server.server_key_exchange is not None or server.lost:
+        return False
+    for event in events:
+        if event.sender == "server" and event.kind == "change-cipher-spec":
+            return not any(e.kind == "client-key-exchange" for e in client.events)
+        if event.kind == "server-hello-done":
+            return False
+    return False
+
+
+def _foreign_reset(packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:
+    """Why a RST of this side does not look like its own; empty if it does (RFC 5961, and what middleboxes were seen to do)."""
+    resets = [p for p in packets if p[FLAGS] & RST]
+    if not resets:
+        return ""
+    own = [p for p in packets if not p[FLAGS] & (RST | UNREACHABLE)]
+    reset = resets[0]
+    if own:
+        usual = {p[TTL] for p in own}
+        if min(abs(reset[TTL] - ttl) for ttl in usual) > TTL_STEP:
+            return f"its TTL is {reset[TTL]}, that of the {side}'s other packets {', '.join(map(str, sorted(usual)))}"
+        later = [p for p in own if p[ORDER] > reset[ORDER] and p[PAYLOAD] and (p[SEQ] - reset[SEQ]) & WRAP < BEHIND]
+        if later:
+            return f"the {side} went on sending after it (frame {later[0][ORDER]})"
+        where = position(reset[SEQ], lane.base)
+        acked = max([position(p[ACKED], lane.base) for p in others if p[FLAGS] & 0x10], default=0)
+        if lane.base >= 0 and (where < -1 or where > max(lane.reach, acked) + (1 << 20)):
+            return "its sequence number is outside the window"
+    return ""

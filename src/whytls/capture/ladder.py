@@ -1,0 +1,318 @@
+"""Reads one direction's stream into the events of TLS: messages in the clear, alerts, encrypted records, foreign bytes, gaps.
+
+Where keys change, reading ends and counting begins: in TLS 1.2 and before after the sender's own ChangeCipherSpec, in TLS 1.3
+with the records of type 23 (its ChangeCipherSpec means nothing, RFC 8446 appendix D.4). OpenSSL's TLS 1.3 clients send an alert
+about the server's certificate in the clear although the server has changed its keys: an alert record of two bytes is a plain one
+unless its sender has changed keys under TLS 1.2 or before, for no cipher leaves it that short.
+
+Over a gap the reading goes on where it is certain again: at the end of the record whose header was seen, or at the next packet
+that begins with a record behind which further records stand. A message in a record is given the frame that completes the record,
+which is what Wireshark does.
+"""
+
+from __future__ import annotations
+
+from whytls.capture.tcp import ORDER, TIME, Packet, Stream
+from whytls.model import Event, EventKind, Side
+from whytls.wire.framing import MAX_MESSAGE
+from whytls.wire.message import (
+    Alert,
+    Certificate,
+    CertificateRequest,
+    ClientHello,
+    EncryptedRecord,
+    ForeignBytes,
+    MalformedMessage,
+    Message,
+    ServerHello,
+    ServerKeyExchange,
+    read,
+)
+from whytls.wire.record import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, SSLV2, Record, Split, looks_like_records, looks_like_tls, split
+
+MESSAGES: dict[int, EventKind] = {
+    0: "hello-request",
+    1: "client-hello",
+    2: "server-hello",
+    4: "new-session-ticket",
+    6: "hello-retry-request",
+    11: "certificate",
+    12: "server-key-exchange",
+    13: "certificate-request",
+    14: "server-hello-done",
+    15: "certificate-verify",
+    16: "client-key-exchange",
+    20: "finished",
+    22: "certificate-status",
+}
+FIRST_ENCRYPTED, LAST_ENCRYPTED = 40, 8  # encrypted records of one side that become events
+HEAD = 256  # foreign bytes kept
+_REPEATING = frozenset((11, 13, 22))  # messages that are the same in every handshake of a server: no randoms in them
+_CACHED = 512
+_cache: dict[tuple[int, int | None, bytes], Message] = {}
+_new = tuple.__new__
+
+
+class Lane:
+    """Reads one direction; ``version`` and ``suite`` are what the other direction's hello said."""
+
+    def __init__(self, sender: Side, stream: Stream, at: int, *, midway: bool = False, version: int | None = None) -> None:
+        self.sender: Side = sender
+        self.stream = stream
+        self.events: list[Event] = []
+        self.version = version
+        self.suite: int | None = None
+        self.client_hello: ClientHello | None = None
+        self.retried_hello: ClientHello | None = None
+        self.server_hello: ServerHello | None = None
+        self.retry: ServerHello | None = None
+        self.chain: tuple[bytes, ...] | None = None
+        self.certificate_request: CertificateRequest | None = None
+        self.server_key_exchange: ServerKeyExchange | None = None
+        self.changed = False  # the sender has changed its keys
+        self.lost = False  # bytes could not be read, for they are missing or do not begin with a record
+        self._midway = midway
+        self._pending = b""  # the beginning of a message whose rest stands in the next record
+        self._pending_at = 0
+        self._encrypted = 0
+        self._read(at)
+        if self._encrypted > FIRST_ENCRYPTED + LAST_ENCRYPTED:
+            self._thin_out()
+
+    # ------------------------------------------------------------------ pieces and gaps
+
+    def _read(self, at: int) -> None:
+        pieces = self.stream.pieces
+        if len(pieces) == 1 and not self.stream.gaps and pieces[0][0] == 0 and not self._midway:
+            self._piece(0, pieces[0][1], at)
+            return
+        resume = at
+        gaps = iter(self.stream.gaps)
+        gap = next(gaps, None)
+        for start, data in pieces:
+            while gap is not None and gap.position < start:
+                self._gap(gap.position, gap.length)
+                gap = next(gaps, None)
+            certain = start <= resume < start + len(data) and not (self._midway and resume == at)
+            begin = resume - start if certain else self._resync(start, data, max(resume - start, 0))
+            if begin is None:
+                self._gap(start, len(data))
+            elif begin < len(data):
+                if begin > max(resume - start, 0) and not certain:
+                    self._gap(start, begin)
+                resume = self._piece(start, data, begin)
+        if gap is not None:
+            self._gap(gap.position, gap.length)
+
+    def _resync(self, start: int, data: bytes, least: int) -> int | None:
+        """Where in a piece that follows a hole records stand for certain: packets mostly begin with one."""
+        self._pending = b""
+        at = least
+        while at < len(data):
+            if looks_like_tls(data, at) or looks_like_records(data, at):
+                return at
+            at = self.stream.end_of_packet(start + at) - start
+        return None if self._midway or start or least else 0
+
+    def _gap(self, at: int, length: int) -> None:
+        self.lost = True
+        if length > 0:
+            packet = self.stream.packet_at(at)
+            self._add("gap", packet, None, 0, length)
+
+    def _add(self, kind: EventKind, packet: Packet, value: Message | None, first: int, length: int) -> None:
+        order = packet[ORDER]
+        self.events.append(_new(Event, (kind, self.sender, order, packet[TIME], value, 0 if first == order else first, length, "")))
+
+    # ------------------------------------------------------------------ records
+
+    def _piece(self, start: int, data: bytes, at: int) -> int:
+        """Read the records of a piece from ``at`` on; the position where the next one stands."""
+        cut = split(data, at)
+        completing = self.stream.completing
+        for record in cut.records:
+            kind, _, offset, begin, end = record
+            packet = completing(start + offset, start + end)
+            if kind == HANDSHAKE and not self.changed:
+                self._handshake(data, start, record, packet)
+            elif kind == CHANGE_CIPHER_SPEC and not self.changed:
+                self._add("change-cipher-spec", packet, None, self.stream.frame_at(start + offset), end - begin)
+                self.changed = self.version is None or self.version < 0x0304
+            elif kind == ALERT and end - begin == 2 and not (self.changed and self.version is not None):
+                alert = Alert(data[begin], data[begin + 1])
+                self._add("alert", packet, alert, self.stream.frame_at(start + offset), 2)
+            elif kind == SSLV2:
+                self._sslv2(data, start, record, packet)
+            else:
+                self._encrypted += 1
+                first = self.stream.frame_at(start + offset)
+                self._add("encrypted", packet, _new(EncryptedRecord, (kind, end - begin)), first, end - begin)
+        return self._rest(start, data, cut) if cut.stop else start + cut.end
+
+    def _rest(self, start: int, data: bytes, cut: Split) -> int:
+        """What stands behind the last complete record."""
+        at = start + cut.end
+        if cut.stop == "foreign":
+            self._foreign(start, data, cut.end)
+            return start + len(data)
+        if cut.stop == "overflow":
+            problem = f"a record announces {cut.announced} bytes; no record is longer than 18432"
+            packet = self.stream.packet_at(at)
+            self._add("malformed", packet, MalformedMessage(data[cut.end], problem), packet[ORDER], len(data) - cut.end)
+            return self.stream.reach
+        if not cut.announced:  # not even the header is all there
+            return self._stub(start, data, cut.end)
+        end = at + 5 + cut.announced
+        kind = data[cut.end]
+        record = Record(kind, 0, cut.end, cut.end + 5, len(data))
+        if kind == HANDSHAKE and not self.changed:
+            self._handshake(data, start, record, None)
+            if self._pending and end <= self.stream.reach:
+                self._cut_message(end)
+        elif end <= self.stream.reach:  # it was sent, only not recorded to its end; what it is shows all the same
+            self._encrypted += 1
+            packet = self.stream.packet_at(min(end, start + len(data)) - 1)
+            self._add("encrypted", packet, EncryptedRecord(kind, cut.announced), packet[ORDER], cut.announced)
+        return end
+
+    def _stub(self, start: int, data: bytes, at: int) -> int:
+        """The first one to four bytes of a record, whose rest the snap length cut off: its type can be told, no more."""
+        end = start + len(data)
+        position = start + at
+        hole = next((g for g in self.stream.gaps if g.position == end), None)
+        if hole is None or data[at + 1 : at + 2] != b"\x03":
+            return max(position + 5, end)
+        packet = self.stream.packet_at(position)
+        if data[at] == ALERT and hole.position + hole.length == position + 7 and not self.changed:
+            self._add("alert", packet, None, packet[ORDER], 2)
+            return position + 7
+        if data[at] == HANDSHAKE and not position:
+            self._add("client-hello" if self.sender == "client" else "server-hello", packet, None, packet[ORDER], 0)
+        return max(position + 5, end)
+
+    def _foreign(self, start: int, data: bytes, at: int) -> None:
+        if self._midway and start + at and not looks_like_tls(data, at):
+            self._gap(start + at, len(data) - at)
+            return
+        packet = self.stream.packet_at(start + at)
+        value = ForeignBytes(data[at : at + HEAD], len(data) - at)
+        self._add("foreign", packet, value, packet[ORDER], len(data) - at)
+
+    def _sslv2(self, data: bytes, start: int, record: Record, packet: Packet) -> None:
+        from whytls.wire.sslv2 import read_sslv2  # rare
+
+        value = read_sslv2(data[record.start : record.end])
+        kind: EventKind = "other-message"
+        if isinstance(value, ClientHello):
+            kind = "client-hello"
+            self.client_hello = self.client_hello or value
+        elif isinstance(value, ServerHello):
+            kind = "server-hello"
+            self.server_hello, self.version = value, value.version
+        elif isinstance(value, MalformedMessage):
+            kind = "malformed"
+        self._add(kind, packet, value, self.stream.frame_at(start + record.offset), record.end - record.start)
+
+    def _thin_out(self) -> None:
+        """Keep the first and last encrypted records."""
+        count, kept = 0, []
+        for event in self.events:
+            if event.kind == "encrypted":
+                count += 1
+                if FIRST_ENCRYPTED < count <= self._encrypted - LAST_ENCRYPTED:
+                    continue
+            kept.append(event)
+        self.events = kept
+
+    # ------------------------------------------------------------------ messages
+
+    def _handshake(self, data: bytes, start: int, record: Record, packet: Packet | None) -> None:
+        """The messages that end in this record; ``packet`` completes it (None: it is not complete)."""
+        body, at, end, origin = data, record.start, record.end, start
+        if self._pending:
+            origin = self._pending_at
+            body = self._pending + data[at:end]
+            at, end = 0, len(body)
+        first = at
+        while end - at >= 4:
+            number, size = body[at], int.from_bytes(body[at + 1 : at + 4], "big")
+            stop = at + 4 + size
+            if size > MAX_MESSAGE or (self._midway and number not in MESSAGES):
+                self._unreadable(number, size, start, record)
+                return
+            if stop > end:
+                break
+            begin = self._pending_at if self._pending and at == 0 else start + record.offset
+            last = packet or self.stream.completing(start + record.offset, origin + stop if origin == start else start + record.end)
+            self._message(number, body[at + 4 : stop], last, self.stream.frame_at(begin))
+            at = stop
+        if at > first or not self._pending:
+            self._pending_at = start + record.offset
+        self._pending = body[at:end]
+
+    def _unreadable(self, number: int, size: int, start: int, record: Record) -> None:
+        """A handshake record that begins with no message: encrypted, if its keys were changed before the recording began."""
+        self._pending = b""
+        packet = self.stream.completing(start + record.offset, start + record.end)
+        length = record.end - record.start
+        self.changed = True
+        if self._midway:
+            self._encrypted += 1
+            self._add("encrypted", packet, EncryptedRecord(HANDSHAKE, length), packet[ORDER], length)
+        else:
+            problem = f"a message of type {number} announces {size} bytes"
+            self._add("malformed", packet, MalformedMessage(number, problem), packet[ORDER], length)
+
+    def _cut_message(self, end: int) -> None:
+        """A message that was sent and recorded only in part: named, without a value."""
+        number = self._pending[0]
+        self._pending = b""
+        kind = MESSAGES.get(number)
+        if kind is not None:
+            packet = self.stream.packet_at(end - 1)
+            self.lost = True
+            self._add(kind, packet, None, self.stream.frame_at(self._pending_at), 0)
+
+    def _message(self, number: int, body: bytes, packet: Packet, first: int) -> None:
+        value = self._value(number, body)
+        kind: EventKind = MESSAGES.get(number, "other-message")
+        if number == 2 and isinstance(value, ServerHello):
+            kind = self._take_server_hello(value)
+        elif number == 1 and isinstance(value, ClientHello):
+            if self.client_hello is None:
+                self.client_hello = value
+            elif self.retried_hello is None:
+                self.retried_hello = value
+        elif number == 11 and isinstance(value, Certificate):
+            if self.chain is None:
+                self.chain = value.chain
+        elif isinstance(value, ServerKeyExchange):
+            self.server_key_exchange = value
+        elif isinstance(value, CertificateRequest):
+            self.certificate_request = value
+        elif isinstance(value, MalformedMessage):
+            kind = "malformed"
+        self._add(kind, packet, value, first, len(body) + 4)
+
+    def _value(self, number: int, body: bytes) -> Message:
+        """The message's value; those that repeat byte for byte are read once."""
+        if number not in _REPEATING:
+            return read(number, body, self.version, self.suite)
+        key = (number, self.version, body)
+        value = _cache.get(key)
+        if value is None:
+            value = read(number, body, self.version, self.suite)
+            if len(_cache) >= _CACHED:
+                _cache.clear()
+            _cache[key] = value
+        return value
+
+    def _take_server_hello(self, value: ServerHello) -> EventKind:
+        if value.is_retry:
+            self.retry = self.retry or value
+            self.version = value.version
+            return "hello-retry-request"
+        if self.server_hello is None:
+            self.server_hello = value
+            self.version, self.suite = value.version, value.cipher_suite
+        return "server-hello"

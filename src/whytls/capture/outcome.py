@@ -1,0 +1,260 @@
+"""How a handshake came out, as far as the wire shows it: completed, failed or unfinished (docs/design.md, "outcome").
+
+Theory of operation
+-------------------
+**Completed on the wire.** TLS 1.2 and before: both sides sent ChangeCipherSpec and something encrypted behind it; or, where the
+recording has holes, the server sends application data, which it does only then. TLS 1.3: the client sent its own encrypted flight
+(its first encrypted record behind the server's is no alert) and the server went on, or the client closed of its own accord.
+
+**Dropped at once.** A handshake that completed can still have failed: a side that checks the other's certificate late drops it then.
+What the wire shows of that is told here, and only where it shows:
+
+* TLS 1.3, the server's first record behind the client's flight has the size of an alert, within AT_ONCE, before the client closed:
+  the server refused the client's certificate (OpenSSL, Go, JSSE). With a server that closes without any record behind a client
+  flight that is more than a Finished it is the same (Node).
+* TLS 1.2, the same: an encrypted alert, FIN or RST of the server as its first word after the handshake, AT_ONCE, when
+  it had asked for a certificate.
+* The client sent no application data, closed AT_ONCE and *reset*: it had shut its socket and did not care what came (nginx as a
+  client, curl for host names). A client that closes the same way and then waits for the server's close is one that only wanted to
+  look (``openssl s_client </dev/null``, monitoring): completed. On the wire TLS 1.2 against nginx shows no difference between
+  the two (curl, host name: ``alert FIN / FIN``), so that stays completed, and a cause that finds the certificate wanting
+  can still speak (``Cause.completed``).
+
+A server that answers the first request with one short record and closes (nginx's HTTP 400) completed: what is in the record is
+hidden. ``dropped_early`` names all handshakes of this kind, so that they are kept in full for the causes.
+
+**Failed** besides: any fatal alert in the clear, close_notify or user_canceled before it completed, foreign bytes in its place, a
+refused prelude, FIN, RST or "unreachable" before it completed, and silence: UNANSWERED nanoseconds of recording without a next
+message, SYN included. **Unfinished**: the recording, or what the engine kept of it, ends first; only one side was recorded; or it
+began in the middle of the connection and no alert and no end *within the handshake* is to be seen.
+
+Alert sizes under TLS 1.3: 2 bytes, 1 of inner type, the tag: 19; JSSE (JDK 17, 25) pads all records but data by 16: 35; CCM_8 has
+a shorter tag: 11. A Finished has 53 or 69, padded 69 or 85; an empty Certificate 25 or 41.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from whytls.model import Event, Outcome, Side, Transport
+from whytls.wire.message import Alert, EncryptedRecord
+from whytls.wire.record import ALERT, APPLICATION_DATA, HANDSHAKE
+from whytls.wire.registry import is_tls13
+
+UNANSWERED = 10 * 10**9
+AT_ONCE = 10**9
+SHORT_ANSWER = 4096  # bytes of application data: an error page, not a conversation
+ALERT_SIZES = frozenset((19, 35, 11, 27))
+FINISHED_SIZES = frozenset((53, 69, 85, 45, 61, 77))
+_ENDING_WARNINGS = frozenset((0, 90))  # close_notify, user_canceled: warnings by level that end it all the same
+_CLOSINGS = frozenset(("fin", "rst"))
+
+
+class Circumstances(NamedTuple):
+    """What is known besides the events."""
+
+    midway: bool = False  # the recording begins later than the connection
+    evicted: bool = False
+    client_seen: bool = True  # packets of that side were recorded at all
+    server_seen: bool = True
+    refused: bool = False  # the step to TLS was refused (Prelude.upgraded)
+    quiet: int = 0  # nanoseconds of recording after the last event
+
+
+class Course(NamedTuple):
+    """What the outcome rests on."""
+
+    completed: bool = False  # on the wire
+    dropped: bool = False  # completed, and refused at once all the same
+    early: bool = False  # completed, and over before a conversation began
+
+
+def outcome_of(events: list[Event], version: int | None, about: Circumstances, transport: Transport) -> tuple[Outcome, Course]:
+    """The outcome, and what the course of a completed one was."""
+    if _plainly_refused(events) or about.refused:
+        return "failed", Course()
+    modern = is_tls13(version) or (version is None and _looks_modern(events))
+    course = _course_modern(events, about) if modern else _course_classic(events)
+    if course.completed:
+        return ("failed" if course.dropped else "completed"), course
+    if modern and _hidden_refusal(events):
+        return "failed", course
+    if about.evicted:
+        return "unfinished", course
+    ended = any(e.kind in _CLOSINGS for e in events) or _unreachable(events)
+    if about.midway:
+        inside = ended and not any(_is_data(e) for e in events) and any(_is_plain_message(e) for e in events)
+        return ("failed" if inside else "unfinished"), course
+    if not (about.client_seen and about.server_seen) and _other_side_answered(events, transport):
+        return "unfinished", course
+    return ("failed" if ended or about.quiet >= UNANSWERED else "unfinished"), course
+
+
+# ------------------------------------------------------------------ before it completed
+
+
+def _plainly_refused(events: list[Event]) -> bool:
+    """A fatal alert, an alert that ends it, or foreign bytes of either side instead of TLS."""
+    begun: set[Side] = set()
+    for event in events:
+        kind, value = event.kind, event.value
+        if kind == "alert" and isinstance(value, Alert) and (value.level != 1 or value.description in _ENDING_WARNINGS):
+            return True
+        if kind == "foreign" and event.sender not in begun:
+            return True
+        if kind not in ("syn", "syn-ack", "fin", "rst", "gap"):
+            begun.add(event.sender)
+    return False
+
+
+def _hidden_refusal(events: list[Event]) -> bool:
+    """TLS 1.3: the client's first encrypted record behind the server's flight is an alert."""
+    server = False
+    for event in events:
+        if event.kind == "encrypted":
+            if event.sender == "server":
+                server = True
+            elif server:
+                return _alert_sized(event)
+    return False
+
+
+def _unreachable(events: list[Event]) -> bool:
+    return any(e.kind == "icmp-unreachable" for e in events) and not any(e.kind == "syn-ack" for e in events)
+
+
+def _is_data(event: Event) -> bool:
+    return isinstance(event.value, EncryptedRecord) and event.value.content_type == APPLICATION_DATA
+
+
+def _is_plain_message(event: Event) -> bool:
+    return event.kind.startswith(("client-", "server-", "certificate")) or event.kind == "hello-retry-request"
+
+
+def _other_side_answered(events: list[Event], transport: Transport) -> bool:
+    """One side was not recorded, but what the other sent shows that it was there."""
+    if any(e.kind == "rst" for e in events) and len(events) < 3:
+        return False
+    return transport.server_acked > 0 or transport.client_acked > 0 or any(e.kind not in ("syn", "rst", "fin") for e in events)
+
+
+# ------------------------------------------------------------------ TLS 1.2 and before
+
+
+def _course_classic(events: list[Event]) -> Course:
+    changed: set[Side] = set()
+    finished: set[Side] = set()
+    asked = False
+    for index, event in enumerate(events):
+        kind = event.kind
+        if kind == "change-cipher-spec":
+            changed.add(event.sender)
+        elif kind == "certificate-request":
+            asked = True
+        elif kind == "encrypted" and isinstance(event.value, EncryptedRecord):
+            if event.value.content_type == HANDSHAKE and event.sender in changed:
+                finished.add(event.sender)
+            elif event.value.content_type == APPLICATION_DATA and event.sender == "server":
+                finished |= {"client", "server"}  # no server sends data before
+            if len(finished) == 2:
+                return _aftermath(events, index, asked)
+        elif kind == "finished":
+            finished.add(event.sender)
+    return Course()
+
+
+def _aftermath(events: list[Event], index: int, asked: bool) -> Course:
+    """What became of a TLS 1.2 connection after the handshake, which the event at ``index`` completed."""
+    data: dict[Side, int] = {"client": 0, "server": 0}
+    if _is_data(events[index]):
+        data["server"] = 1 + events[index].length
+    first_close: Event | None = None
+    reset_by_client = False
+    previous = events[index].time
+    waited = 0
+    for event in events[index + 1 :]:
+        value = event.value
+        if _is_data(event):
+            if first_close is None:
+                data[event.sender] += 1 + event.length
+                previous = event.time
+        elif event.kind in _CLOSINGS or (isinstance(value, EncryptedRecord) and value.content_type == ALERT):
+            reset_by_client = reset_by_client or (event.kind == "rst" and event.sender == "client")
+            if first_close is None:
+                first_close, waited = event, event.time - previous
+    return _dropped(data, first_close, waited, reset_by_client, asked)
+
+
+def _dropped(data: dict[Side, int], close: Event | None, waited: int, reset_by_client: bool, asked: bool) -> Course:
+    if close is None:
+        return Course(True)
+    early = not data["client"] or (data["server"] <= SHORT_ANSWER and (close.sender == "server" or not data["server"]))
+    if waited > AT_ONCE:
+        return Course(True, early=early)
+    if close.sender == "client":
+        return Course(True, not data["client"] and reset_by_client, early)
+    return Course(True, asked and not data["server"], early)
+
+
+# ------------------------------------------------------------------ TLS 1.3
+
+
+def _looks_modern(events: list[Event]) -> bool:
+    """Without a ServerHello: records of type 23 where TLS 1.2 has its handshake, as both sides send them."""
+    kinds = {(e.sender, e.value.content_type) for e in events if isinstance(e.value, EncryptedRecord)}
+    plain = any(e.kind in ("client-key-exchange", "server-hello-done", "certificate", "server-key-exchange") for e in events)
+    return not plain and ("client", HANDSHAKE) not in kinds and ("server", HANDSHAKE) not in kinds and bool(kinds)
+
+
+def _alert_sized(event: Event) -> bool:
+    return _is_data(event) and event.length in ALERT_SIZES
+
+
+def _course_modern(events: list[Event], about: Circumstances) -> Course:
+    server = False
+    for index, event in enumerate(events):
+        if event.kind == "encrypted":
+            if event.sender == "server":
+                server = True
+            elif server:
+                return Course() if _alert_sized(event) else _aftermath_modern(events, index, about)
+        elif event.kind in _CLOSINGS:
+            break
+    return Course()
+
+
+def _aftermath_modern(events: list[Event], index: int, about: Circumstances) -> Course:
+    """What followed the client's flight, which begins with the event at ``index``."""
+    flight = events[index]
+    certificate = flight.length not in FINISHED_SIZES
+    finished = not certificate
+    data: dict[Side, int] = {"client": 0, "server": 0}
+    close: Event | None = None
+    reset_by_client = server_spoke = False
+    previous, waited = flight.time, 0
+    for event in events[index + 1 :]:
+        ends = event.kind in _CLOSINGS
+        reset_by_client = reset_by_client or (event.kind == "rst" and event.sender == "client")
+        if event.kind == "encrypted" and event.sender == "server" and not _alert_sized(event):
+            server_spoke = True
+        if close is not None:
+            continue
+        if event.kind == "encrypted" and not ends:
+            ends = _alert_sized(event) and (finished or event.sender == "server")
+            if event.sender == "client" and not finished:
+                finished = event.length in FINISHED_SIZES
+            elif not ends:
+                data[event.sender] += 1 + event.length
+        if ends:
+            close, waited = event, event.time - previous
+        elif event.kind == "encrypted":
+            previous = event.time
+    if close is None:
+        return Course(server_spoke or about.quiet >= UNANSWERED)
+    if not data["server"] and close.sender == "server":
+        alert = close.kind == "encrypted"
+        if not server_spoke and (certificate or alert or not data["client"]):
+            return Course(True, waited <= AT_ONCE, True)
+        return Course(True, early=True)
+    early = not data["client"] or (data["server"] <= SHORT_ANSWER and close.sender == "server")
+    return Course(True, waited <= AT_ONCE and close.sender == "client" and not data["client"] and reset_by_client, early)

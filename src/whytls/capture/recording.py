@@ -1,0 +1,133 @@
+"""Runs a recording through the engine: packets → sieve → Handshakes, in the order in which they are decided.
+
+A flow that plainly completed costs little: of it only what is new about its server is passed on, as a ``Seen``. All others become
+Handshakes as soon as they are decided, so that a pipe yields verdicts while it is still open and nothing is held longer than it
+is needed. What "plainly" means stands in ``glance.py``; a handshake that completed and was dropped before a conversation began
+does not belong to it, for a cause has to look at that.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from whytls.capture.assemble import Reading, endpoints, seen_of
+from whytls.capture.glance import Book, plainly_completed
+from whytls.capture.pcap import Run
+from whytls.capture.sieve import Datagram, Numbering, Sieve
+from whytls.model import Coverage, Handshake, Seen
+
+
+class Recording(Protocol):
+    """What is needed of a recording (capture/source.py)."""
+
+    def runs(self) -> Iterator[tuple[str, Run]]:
+        """The packets, with the name of the file that holds them."""
+        ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read, for the summary; filled while recordings are read."""
+
+    packets: int = 0
+    bytes: int = 0  # of the packets, as far as they were recorded
+    flows: int = 0  # TCP connections, whatever they carry
+    handshakes: int = 0
+    completed: int = 0
+    failed: int = 0
+    unfinished: int = 0
+    not_tls: int = 0  # TCP connections that carry something else
+
+
+def handshakes(recording: Recording, *, everything: bool = False, tally: Tally | None = None) -> Iterator[Handshake | Seen]:
+    """Every handshake of a recording that did not plainly complete, and what the completed ones show of their servers.
+
+    ``everything`` makes Handshakes of those that did as well. ``tally`` is filled as the work goes on.
+    """
+    work = _Work(everything, Tally() if tally is None else tally)
+    collecting = gc.isenabled()
+    gc.disable()  # the engine makes no cycles that live, and millions of tuples that the collector would look through
+    try:
+        for file, run in recording.runs():
+            work.feed(file, run)
+            if work.sieve.decided or work.sieve.datagrams:
+                yield from work.drain()
+        work.sieve.finish()
+        yield from work.drain()
+    finally:
+        if collecting:
+            gc.enable()
+
+
+class _Work:
+    """One recording on its way through."""
+
+    def __init__(self, everything: bool, tally: Tally) -> None:
+        self.sieve = Sieve()
+        self.tally = tally
+        self._everything = everything
+        self._book = Book()
+        self._told = (0, 0)  # flows and dropped flows that the tally knows of
+
+    def feed(self, file: str, run: Run) -> None:
+        self.sieve.feed(file, run)
+        self.tally.packets += len(run.starts)
+        self.tally.bytes += sum(run.ends) - sum(run.starts)
+
+    def drain(self) -> Iterator[Handshake | Seen]:
+        """What has been decided since the last time."""
+        sieve, tally = self.sieve, self.tally
+        tally.flows += sieve.flows - self._told[0]
+        tally.not_tls += sieve.dropped - self._told[1]
+        self._told = sieve.flows, sieve.dropped
+        decided, sieve.decided = sieve.decided, []
+        for flow in decided:
+            reading = Reading(flow)
+            if not self._everything and plainly_completed(reading):
+                tally.handshakes += 1
+                tally.completed += 1
+                if self._book.is_new(reading):
+                    handshake = reading.handshake(sieve.numbering)
+                    if handshake is not None:
+                        yield seen_of(handshake)
+                continue
+            handshake = reading.handshake(sieve.numbering)
+            if handshake is None:
+                tally.not_tls += 1
+                continue
+            self._count(handshake)
+            if handshake.outcome == "completed" and not self._everything and not reading.course.early:
+                if self._book.is_new(reading):
+                    yield seen_of(handshake)
+            else:
+                yield handshake
+        datagrams, sieve.datagrams = sieve.datagrams, []
+        for datagram in datagrams:
+            tally.handshakes += 1
+            tally.unfinished += 1
+            yield _named(datagram, sieve.numbering)
+
+    def _count(self, handshake: Handshake) -> None:
+        tally = self.tally
+        tally.handshakes += 1
+        if handshake.outcome == "completed":
+            tally.completed += 1
+        elif handshake.outcome == "failed":
+            tally.failed += 1
+        else:
+            tally.unfinished += 1
+
+
+def _named(datagram: Datagram, numbering: Numbering) -> Handshake:
+    """A flow of UDP that carries QUIC or DTLS: named, not read."""
+    client, server = endpoints(datagram.key)
+    file, _ = numbering.place(datagram.order)
+    return Handshake(
+        client, server, (), "unfinished", datagram.time, datagram.time, file=file, protocol=datagram.protocol, coverage=_UNREAD
+    )
+
+
+_UNREAD = Coverage(start=True, client=True, server=False)

@@ -1,0 +1,461 @@
+"""The fast loop: keeps the packets of handshakes, flow by flow, and forgets bulk data, in bounded memory.
+
+Theory of operation
+-------------------
+A capture of 40 GB holds a few megabytes of handshakes. All that is done for *each* packet is done here, inline and without a
+call: find TCP, look the flow up by the raw bytes of addresses and ports, and in most cases forget the packet. What is kept are
+SYN, FIN, RST and payload of flows that are *undecided*: whose beginning could still be, or is, a TLS handshake. Pure
+acknowledgements are not kept; the highest number that each side acknowledged is (was the ClientHello received?).
+
+* ``live`` holds undecided flows, one entry for each direction. ``done`` holds tombstones: the same key with the sequence number
+  that the direction began with, so that bulk data costs one look-up and a SYN with another number opens a new flow (port reuse).
+* A flow is *decided*, which means handed over, when a direction brought LIMIT bytes; a moment (LINGER, by the capture's clock)
+  after both FINs or a RST, for an alert can come behind a RST, and the true answer behind a forged one; after IDLE without a
+  packet; when its port pair is used again; at the end of the recording.
+* It is *dropped*, which means forgotten, as soon as both sides have spoken and neither looks like TLS or like something that
+  leads to it (prelude.opening). A recording can begin in the middle of a connection: then only a packet that begins like TLS (or a
+  CONNECT) opens a flow, and all others are passed over without a trace.
+* Memory is a budget (BUDGET, with OVERHEAD for each packet). Beyond it the oldest flows are decided early and marked ``evicted``,
+  those first that ended already. A SYN flood fills ``live`` up to MAX_FLOWS and then pushes its own oldest out.
+* Frames: ``order`` counts packets through all files of a recording, so that sorting by it is sorting by time; Numbering turns it
+  back into a file and Wireshark's frame number there.
+
+Measured (engine.md of the design, repeated here): 128 KiB runs stay in the processor's cache; keys as raw slices are the
+cheapest; the index costs about 1.2 µs a packet, a kept packet 1 µs more. What is not plain Ethernet, VLAN, cooked or raw IP with
+IPv4 or IPv6 straight in front of TCP goes to ``ip.locate``, at ten times the price, and joins the same road.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from struct import Struct
+from typing import NamedTuple
+
+from whytls.capture import ip
+from whytls.capture.pcap import Clock, Run
+from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, answers_plain_request, opening
+from whytls.capture.tcp import BEHIND, SYN, TIME, UNREACHABLE, WRAP, Packet
+
+LIMIT = 64 << 10  # payload bytes kept for each direction; the largest flights seen (300 issuer names) have 40 KB
+MAX_PACKETS = 4096  # kept for each direction
+MAX_FLOW = 1 << 20  # bytes kept for each direction, repetitions included
+BUDGET = 96 << 20  # bytes that all undecided flows hold together
+OVERHEAD = 300  # what a kept packet costs besides its payload
+FLOW_COST = 900  # what a flow costs besides its packets: two keys, two directions
+MAX_FLOWS = 100_000  # undecided flows
+MAX_TOMBSTONES = 200_000  # directions of decided flows
+MAX_DATAGRAM_FLOWS = 20_000
+MAX_FAR = 8  # packets far outside the window before the flow is given up: one can be a forgery
+IDLE = 120 * 10**9
+LINGER = 10**9
+
+# Link types whose header has a fixed length: bytes to IP, and where the ethertype stands, seen from there.
+FRAMED = {1: (14, -2), 113: (16, -2), 276: (20, -20)}
+RAW_IP = frozenset((12, 14, 101, 228, 229))
+RAW_KIND = {4: b"\x08\x00", 6: b"\x86\xdd"}
+NOT_IP = frozenset((b"\x08\x06", b"\x88\xcc", b"\x88\x8e", b"\x80\x35", b"\x88\x09", b"\x90\x00"))  # ARP, LLDP, 802.1X, RARP, slow, loop
+TAGS = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))  # VLAN, QinQ
+IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
+TUNNEL_PORTS = frozenset((4789, 4790, 6081, 8472))  # VXLAN, VXLAN-GPE, GENEVE, VXLAN of old Linux
+TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+MONOLOGUE = 16 << 10  # bytes of one side that are not TLS, with no word of the other: nobody asks for TLS here
+_SEGMENT = Struct(">IIH").unpack_from
+
+
+_NOWHERE = ip.Located(b"", b"", b"", 0, 0, 0, 0)
+
+
+class Direction:
+    """The packets that one end of a flow sent."""
+
+    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "packets", "side", "size")
+
+    def __init__(self, flow: Flow, side: int) -> None:
+        self.flow = flow
+        self.side = side
+        self.base = -1  # sequence number of the first byte; -1: nothing known
+        self.next = -1  # sequence number that is due if nothing is lost
+        self.acked = -1  # highest sequence number of the other end that this one acknowledged
+        self.size = 0  # payload bytes that came in order
+        self.far = 0
+        self.kind = -1  # what its first bytes look like (prelude.opening); -1: none seen
+        self.orderly = True
+        self.packets: list[Packet] = []
+
+
+class Flow:
+    """One TCP connection, or what was recorded of it; ``first`` is who opened it (or was seen first)."""
+
+    __slots__ = ("begun", "decided", "due", "ended", "evicted", "first", "key", "midway", "peer", "second", "until")
+
+    def __init__(self, key: bytes, peer: bytes) -> None:
+        self.key, self.peer = key, peer
+        self.first = Direction(self, 0)
+        self.second = Direction(self, 1)
+        self.midway = False  # no SYN: the recording begins later than the connection
+        self.ended = 0  # a bit for each side that sent FIN; 3 after a RST
+        self.due = 0  # when it is to be handed over, once it has ended
+        self.evicted = False
+        self.decided = False
+        self.begun = 0  # the time of its first packet
+        self.until = 0  # the recording's clock when it was handed over
+
+    @property
+    def last_time(self) -> int:
+        """The time of the last kept packet."""
+        return max([d.packets[-1][TIME] for d in (self.first, self.second) if d.packets], default=self.begun)
+
+    @property
+    def cost(self) -> int:
+        """The bytes that it holds, about."""
+        count = len(self.first.packets) + len(self.second.packets)
+        return FLOW_COST + self.first.size + self.second.size + OVERHEAD * count
+
+
+class Datagram(NamedTuple):
+    """The first packet of a UDP flow that carries QUIC or DTLS."""
+
+    key: bytes
+    protocol: str
+    order: int
+    time: int
+
+
+class Numbering:
+    """Turns the count of packets through all files back into a file and the frame number there."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self._before: list[int] = []  # how many packets stand in front of each file
+
+    def begin(self, file: str, before: int) -> None:
+        """A file begins, with that many packets in front of it."""
+        self.files.append(file)
+        self._before.append(before)
+
+    @property
+    def single(self) -> bool:
+        """Whether order and frame number are the same: there is only one file."""
+        return len(self.files) < 2
+
+    def place(self, order: int) -> tuple[str, int]:
+        """File and frame number of a packet."""
+        index = max(bisect_left(self._before, order) - 1, 0)
+        return (self.files[index], order - self._before[index]) if self.files else ("", order)
+
+
+class Sieve:
+    """See the theory above. ``feed`` it every run; take what is ``decided`` (and ``datagrams``) after each; ``finish`` at the end."""
+
+    def __init__(self, idle: int = IDLE) -> None:
+        self.decided: list[Flow] = []
+        self.datagrams: list[Datagram] = []
+        self.numbering = Numbering()
+        self.packets = 0
+        self.flows = 0  # TCP connections seen, whatever they carry
+        self.dropped = 0  # of them: forgotten, for they do not carry TLS
+        self.clock = 0
+        self.live: dict[bytes, Direction] = {}
+        self.done: dict[bytes, int] = {}
+        self.held = 0
+        self._idle = idle
+        self._order = 0
+        self._file: str | None = None
+        self._before = 0
+        self._lingering: deque[Flow] = deque()
+        self._next_sweep = 0
+        self._named: dict[bytes, None] = {}
+        self._reassembly = ip.Reassembly()
+
+    def feed(self, file: str, run: Run) -> None:
+        """Take one run of packets of a file; a file that was not the last one begins its own count of frames."""
+        if file != self._file:
+            self._file, self._before = file, self._order
+            self.numbering.begin(file, self._order)
+        buf, starts, ends, link, when, _, frames = run
+        if not starts:
+            return
+        orders: Sequence[int]
+        if frames is None:
+            orders = range(self._order + 1, self._order + 1 + len(starts))
+        else:
+            orders = [self._before + frame for frame in frames]
+        self._walk(buf, zip(orders, starts, ends, strict=False), link, when)
+        self._order = orders[-1]
+        self.packets += len(starts)
+        self._tidy(when(buf, starts[-1]))
+
+    def _walk(self, buf: bytes, packets: Iterable[tuple[int, int, int]], link: int, when: Clock) -> None:
+        """The loop itself. Fast for what is common; _elsewhere finds TCP in all the rest."""
+        live, began, segment, held = self.live.get, self.done.get, _SEGMENT, 0
+        framed = link in FRAMED
+        located = _NOWHERE
+        skip, at = FRAMED.get(link, (0, 0))
+        plain = framed or link in RAW_IP
+        for order, start, end in packets:
+            b, p = buf, start + skip
+            kind = b[p + at : p + at + 2] if framed else RAW_KIND.get(b[p] >> 4, b"") if plain and p < end else b""
+            if kind in TAGS:
+                while kind in TAGS:
+                    p += 4
+                    kind = b[p - 2 : p]
+            # 1. where TCP stands, and the key of the flow's direction
+            if kind == IPV4 and end - p >= 40 and b[p + 9] == TCP and b[p] == 0x45 and not (b[p + 6] & 0x3F or b[p + 7]):
+                t = p + 20
+                key = b[p + 12 : p + 24]
+            elif kind == IPV6 and end - p >= 60 and b[p + 6] == TCP:
+                t = p + 40
+                key = b[p + 8 : p + 44]
+            elif kind in NOT_IP:
+                continue
+            else:
+                found = self._elsewhere(buf, start, end, p, kind, link, order, when)
+                if found is None:
+                    continue
+                located = found
+                b, t, end, kind = located.buf, located.offset, located.stop, b""
+                key = located.src + located.dst + b[t : t + 4]
+            # 2. what is known of it
+            base = began(key)
+            if base is not None:
+                if not b[t + 13] & 2:
+                    continue  # decided: bulk data, late acknowledgements
+                if base == (segment(b, t + 4)[0] + 1) & WRAP:
+                    continue  # its SYN again
+            seq, ack, bits = segment(b, t + 4)
+            data = t + (bits >> 12) * 4
+            if kind == IPV4:
+                stop = p + (b[p + 2] << 8 | b[p + 3])
+            elif kind:
+                stop = t + (b[p + 4] << 8 | b[p + 5])
+            else:
+                stop = located.stop + located.missing
+            if stop <= t:
+                stop = end  # segmentation offload: the length is not filled in
+            length = stop - data
+            direction = live(key)
+            if length <= 0:
+                if not bits & 7:
+                    if direction is not None and (direction.acked < 0 or (ack - direction.acked) & WRAP < BEHIND):
+                        direction.acked = ack
+                    continue
+                length = 0
+            payload = b[data : stop if stop < end else end]
+            if direction is None or (bits & SYN and direction.base >= 0 and (seq + 1) & WRAP != direction.base):
+                direction = self._open(key, direction, bits, seq, ack, payload)
+                if direction is None:
+                    continue
+            # 3. keep it
+            if bits & SYN:
+                seq = (seq + 1) & WRAP
+            if direction.base < 0:
+                direction.base = direction.next = seq
+            if seq != direction.next or len(payload) != length:
+                direction.orderly = False
+                if length and not bits & 7 and not self._fits(direction, seq):
+                    continue
+            if length:
+                if direction.kind <= 0 and self._dropped(direction, seq, payload):
+                    continue
+                direction.size += len(payload)
+            if seq == direction.next:
+                direction.next = (seq + length + (bits & 1)) & WRAP
+            if bits & 0x10 and (direction.acked < 0 or (ack - direction.acked) & WRAP < BEHIND):
+                direction.acked = ack
+            time = when(buf, start)
+            if kind == IPV4:
+                ttl, ident = b[p + 8], b[p + 4] << 8 | b[p + 5]
+            elif kind:
+                ttl, ident = b[p + 7], -1
+            else:
+                ttl, ident = located.ttl, -1
+            direction.packets.append((order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident))
+            held += len(payload) + OVERHEAD
+            if bits & 5:
+                self._closing(direction, bits, time)
+            far = length and (seq - direction.base) & WRAP >= LIMIT
+            if far or direction.size > MAX_FLOW or len(direction.packets) > MAX_PACKETS:
+                self._decide(direction.flow)  # past any handshake
+        self.held += held
+
+    # ------------------------------------------------------------------ steps of the loop that few packets need
+
+    def _open(self, key: bytes, known: Direction | None, flags: int, seq: int, ack: int, payload: bytes) -> Direction | None:
+        """A new flow for a packet of none: a SYN, or the middle of a connection if it begins like TLS."""
+        midway = not flags & SYN
+        if midway and (len(payload) < 3 or payload[0] not in STARTS_MIDWAY or opening(payload) == FOREIGN):
+            return None
+        if known is not None:
+            self._decide(known.flow)  # the port pair is used again
+        half = len(key) - 4 >> 1
+        peer = key[half : 2 * half] + key[:half] + key[-2:] + key[-4:-2]
+        answers = flags & 0x12 == 0x12  # a SYN-ACK whose SYN was not recorded
+        flow = Flow(peer, key) if answers else Flow(key, peer)
+        flow.midway = midway
+        flow.begun = self.clock
+        mine, other = (flow.second, flow.first) if answers else (flow.first, flow.second)
+        if flags & 0x10 and (midway or answers):
+            other.base = other.next = ack
+        self.live.pop(key, None)
+        self.live.pop(peer, None)  # so that the pair moves to the young end of the table
+        self.live[key], self.live[peer] = mine, other
+        self.done.pop(key, None)
+        self.done.pop(peer, None)
+        self.flows += 1
+        self.held += FLOW_COST
+        return mine
+
+    def _fits(self, direction: Direction, seq: int) -> bool:
+        """Whether a segment out of order is near enough to be of use; too many that are not give the flow up."""
+        ahead = (seq - direction.base) & WRAP
+        if ahead < 2 * LIMIT:
+            return True
+        if ahead < BEHIND:
+            direction.far += 1
+            if direction.far > MAX_FAR:
+                self._decide(direction.flow)
+        return False
+
+    def _dropped(self, direction: Direction, seq: int, payload: bytes) -> bool:
+        """Look at first bytes; forget the flow if this shows that it is not TLS."""
+        flow = direction.flow
+        other = flow.second if direction.side == 0 else flow.first
+        if direction.kind < 0:
+            if seq != direction.base or not payload:
+                return False
+            direction.kind = opening(payload)
+            if direction.kind != FOREIGN or other.kind != FOREIGN or answers_plain_request(payload):
+                return False
+        elif other.kind >= 0 or direction.size < MONOLOGUE:
+            return False
+        self._forget(flow)
+        self.dropped += 1
+        return True
+
+    def _closing(self, direction: Direction, flags: int, time: int) -> None:
+        """A FIN or RST: the flow ends soon."""
+        flow = direction.flow
+        before = flow.ended
+        flow.ended |= 3 if flags & 4 else 1 << direction.side
+        if flow.ended == 3 and before != 3:
+            flow.due = time + LINGER
+            self._lingering.append(flow)
+
+    def _elsewhere(
+        self, buf: bytes, start: int, end: int, p: int, kind: bytes, link: int, order: int, when: Clock
+    ) -> ip.Located | None:
+        """TCP that does not stand where it mostly does; UDP is named and ICMP noted on the way."""
+        if kind == IPV4 and end - p >= 28 and buf[p : p + 1] == b"\x45" and not (buf[p + 6] & 0x3F or buf[p + 7]):
+            protocol, t, half = buf[p + 9], p + 20, buf[p + 12 : p + 20]
+        elif kind == IPV6 and end - p >= 48:
+            protocol, t, half = buf[p + 6], p + 40, buf[p + 8 : p + 40]
+        else:
+            protocol, t, half = -1, 0, b""
+        if protocol == UDP and not TUNNEL_PORTS & {buf[t] << 8 | buf[t + 1], buf[t + 2] << 8 | buf[t + 3]}:
+            self._name(half + buf[t : t + 4], buf[t + 8 : end], order, start, buf, when)
+            return None
+        if protocol in (ICMP, ICMP6):
+            self._unreachable(buf[t:end], protocol, order, start, buf, when)
+            return None
+        located = ip.locate(link, buf, start, end, self._reassembly, when(buf, start))
+        if located is None:
+            return None
+        if located.proto == UDP:
+            at = located.offset
+            self._name(
+                located.src + located.dst + located.buf[at : at + 4], located.buf[at + 8 : located.stop], order, start, buf, when
+            )
+            return None
+        return located if located.proto == TCP and located.offset + 20 <= len(located.buf) else None
+
+    def _name(self, key: bytes, payload: bytes, order: int, start: int, buf: bytes, when: Clock) -> None:
+        """Note a UDP flow once if it carries QUIC or DTLS."""
+        if not payload or not (payload[0] & 0xC0 == 0xC0 or 20 <= payload[0] <= 25) or key in self._named:
+            return
+        from whytls.wire.quic import name_udp  # not needed by most captures
+
+        protocol = name_udp(payload)
+        if protocol is None:
+            return
+        half = len(key) - 4 >> 1
+        self._named[key] = self._named[key[half : 2 * half] + key[:half] + key[-2:] + key[-4:-2]] = None
+        if len(self._named) > 2 * MAX_DATAGRAM_FLOWS:
+            for old in list(islice(self._named, MAX_DATAGRAM_FLOWS)):
+                del self._named[old]
+        self.datagrams.append(Datagram(key, protocol, order, when(buf, start)))
+
+    def _unreachable(self, message: bytes, protocol: int, order: int, start: int, buf: bytes, when: Clock) -> None:
+        """An ICMP "destination unreachable" (RFC 792, RFC 4443 section 3.1) about a SYN: note it as an event of the far end."""
+        if protocol == ICMP and message[:1] == b"\x03" and message[1:2] != b"\x04" and message[8:9] == b"\x45":
+            key = message[20:32]
+        elif protocol == ICMP6 and message[:1] == b"\x01" and message[14:15] == b"\x06":
+            key = message[16:52]
+        else:
+            return
+        direction = self.live.get(key)
+        if direction is None or direction.size or direction.side:
+            return
+        far = direction.flow.second
+        if len(far.packets) < 4:
+            far.packets.append((order, when(buf, start), UNREACHABLE, 0, 0, 0, b"", 0, message[1]))
+            self.held += OVERHEAD
+
+    # ------------------------------------------------------------------ the end of flows
+
+    def _forget(self, flow: Flow) -> None:
+        """Take a flow out of the table and leave its tombstones."""
+        flow.decided = True
+        self.held -= flow.cost
+        for key, direction in ((flow.key, flow.first), (flow.peer, flow.second)):
+            if self.live.get(key) is direction:
+                del self.live[key]
+                self.done[key] = direction.base
+            del direction.flow  # the only cycle: memory is given back without the collector
+        if len(self.done) > MAX_TOMBSTONES:
+            for old in list(islice(self.done, MAX_TOMBSTONES // 4)):
+                del self.done[old]
+
+    def _decide(self, flow: Flow) -> None:
+        """Hand a flow over."""
+        if flow.decided:
+            return
+        self._forget(flow)
+        flow.until = self.clock
+        self.decided.append(flow)
+
+    def _tidy(self, now: int) -> None:
+        """After a run, with the time of its last packet: hand over what has ended, is idle, or is too much."""
+        self.clock = now
+        lingering = self._lingering
+        while lingering and lingering[0].due <= now:
+            self._decide(lingering.popleft())
+        if now >= self._next_sweep or now < self._next_sweep - self._idle:
+            self._next_sweep = now + self._idle // 4
+            for direction in list(self.live.values()):
+                if direction.side == 0 and now - direction.flow.last_time > self._idle:
+                    self._decide(direction.flow)
+        if self.held > BUDGET or len(self.live) > 2 * MAX_FLOWS:
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Too much is held: what has ended goes first, then the oldest half."""
+        while self._lingering and self.held > BUDGET // 2:
+            self._decide(self._lingering.popleft())
+        if self.held <= BUDGET and len(self.live) <= 2 * MAX_FLOWS:
+            return
+        for direction in list(self.live.values()):
+            if self.held <= BUDGET // 2 and len(self.live) <= MAX_FLOWS:
+                break
+            if direction.side == 0:
+                direction.flow.evicted = True
+                self._decide(direction.flow)
+
+    def finish(self) -> None:
+        """The recording ends: hand over all that is left."""
+        for direction in list(self.live.values()):
+            if direction.side == 0:
+                self._decide(direction.flow)
+        self._lingering.clear()
