@@ -8,6 +8,7 @@ rest. Nothing is judged here but the outcome.
 from __future__ import annotations
 
 from socket import AF_INET, AF_INET6, inet_ntop
+from typing import TypedDict
 
 from whytls.capture import prelude
 from whytls.capture.ladder import Lane
@@ -35,7 +36,8 @@ from whytls.capture.tcp import (
     without_copies,
 )
 from whytls.model import Coverage, Endpoint, Event, Handshake, Prelude, Seen, Side, Transport
-from whytls.wire.message import Alert
+from whytls.wire.message import Alert, ServerHello
+from whytls.wire.registry import is_tls13
 from whytls.wire.transcript import SHAPE_LETTERS, START, advance, expected
 
 MOST_CLOSINGS = 16  # FIN and RST of one side that become events
@@ -100,7 +102,6 @@ class Reading:
             quiet,
         )
         outcome, self.course = outcome_of(events, version, about, transport)
-        state = _state(events, version, coverage is not _WHOLE)
         place = numbering.files[0] if numbering.files else ""
         if numbering.single:
             events = [_new(Event, (*e[:7], place)) for e in events]
@@ -128,9 +129,8 @@ class Reading:
             client_chain=client.chain,
             certificate_request=server.certificate_request,
             server_key_exchange=server.server_key_exchange,
-            resumed=_resumed(client, server, events),
-            state=state,
-            expected=expected(state),
+            resumed=not server.lost and resumed_of(events, server.server_hello),
+            **state_of(events, version, coverage is not _WHOLE),
             coverage=coverage,
             transport=transport,
             prelude=self._prelude(numbering),
@@ -261,6 +261,35 @@ def shape_of(events: list[Event]) -> str:
     return letters
 
 
+class State(TypedDict):
+    """Two fields of a Handshake."""
+
+    state: str
+    expected: tuple[str, ...]
+
+
+def state_of(events: list[Event], version: int | None, gap: bool) -> State:
+    """How far the handshake came, and what was due (wire/transcript.py)."""
+    state = START
+    for kind, sender, *_ in events:
+        state = advance(state, sender, kind, version, gap)
+    return {"state": state, "expected": expected(state)}
+
+
+def resumed_of(events: list[Event], hello: ServerHello | None) -> bool:
+    """Whether keys of an earlier handshake are used: TLS 1.3 says so; before, the server goes straight to ChangeCipherSpec."""
+    if hello is None:
+        return False
+    if is_tls13(hello.version):
+        return hello.psk is not None
+    for kind, sender, *_ in events:
+        if kind in ("server-hello-done", "client-key-exchange", "server-key-exchange", "certificate"):
+            return False
+        if kind == "change-cipher-spec" and sender == "server":
+            return True
+    return False
+
+
 def seen_of(handshake: Handshake) -> Seen:
     """What a handshake tells about its server and client."""
     hello, answer = handshake.client_hello, handshake.server_hello
@@ -297,14 +326,6 @@ def _group(handshake: Handshake) -> int | None:
 
 def _frame(event: Event) -> int:
     return event[2]
-
-
-def _state(events: list[Event], version: int | None, gap: bool) -> str:
-    """How far the handshake came (wire/transcript.py)."""
-    state = START
-    for kind, sender, *_ in events:
-        state = advance(state, sender, kind, version, gap)
-    return state
 
 
 def _parted(events: list[Event]) -> tuple[list[Event], list[Event]]:
@@ -369,23 +390,6 @@ def _acked(receiver: Direction, lane: Stream) -> int:
     if receiver.acked < 0 or lane.base < 0:
         return 0
     return min(max(position(receiver.acked, lane.base), 0), lane.reach)
-
-
-def _resumed(client: Lane, server: Lane, events: list[Event]) -> bool:
-    """Whether keys of an earlier handshake are used: TLS 1.3 says so; before, the server goes straight to ChangeCipherSpec."""
-    hello = server.server_hello
-    if hello is None:
-        return False
-    if hello.version >= 0x0304:
-        return hello.psk is not None
-    if server.chain is not None or server.server_key_exchange is not None or server.lost:
-        return False
-    for event in events:
-        if event.sender == "server" and event.kind == "change-cipher-spec":
-            return not any(e.kind == "client-key-exchange" for e in client.events)
-        if event.kind == "server-hello-done":
-            return False
-    return False
 
 
 def _foreign_reset(packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:
