@@ -120,7 +120,7 @@ def test_good_ones_are_a_line_each() -> None:
     shown = report(GOOD, tally=Tally(20, 1, 1, 1))
     assert shown == (
         "✓ 10.0.0.7:41822 → 10.0.9.12:443   direct   completed   api.example.com\n\n"
-        "Nothing failed: 1 handshake in 20 packets, it completed.\n"
+        "Nothing failed. 1 handshake in 20 packets: it completed.\n"
     )
 
 
@@ -129,8 +129,10 @@ def test_good_ones_are_a_line_each() -> None:
     [
         (Tally(), "No packet was read: the recording is empty."),
         (Tally(9), "No TLS handshake was found: 9 packets, none of them TCP. Was the right interface recorded, and the right port?"),
-        (Tally(1200, 12, 90, 90), "Nothing failed: 90 handshakes in 1,200 packets, all completed."),
+        (Tally(1200, 12, 90, 90), "Nothing failed. 90 handshakes in 1,200 packets: all completed."),
         (Tally(1200, 12, 9, 7, 2), "9 handshakes in 1,200 packets: 7 completed, 2 failed."),
+        (Tally(10, 1, 1, 0, 1), "1 handshake in 10 packets: 1 failed."),
+        (Tally(10, 1, 1, 0, 0, 1), "Nothing failed. 1 handshake in 10 packets: 1 unfinished (the recording ends first; --all shows them)."),
     ],
 )
 def test_the_headline_says_plainly_what_was_read(tally: Tally, said: str) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, get_args
 
 from whytls.cli.options import COLOUR, Command, Option, read
 from whytls.exceptions import UsageError, WhytlsError
-from whytls.filters import HOPS, Filters
-from whytls.report.reading import Reading, Report
+from whytls.model import Hop
+from whytls.report.reading import Reading
 from whytls.report.terminal import Style, style_of
 
 if TYPE_CHECKING:
     from whytls.api import Run
+    from whytls.filters import Filters
+    from whytls.report.reading import Report
 
 FORMATS = ("text", "json", "jsonl", "csv")
 TOPOLOGY = "whytls.toml"
@@ -52,7 +53,7 @@ COMMAND = Command(
                 Option(("--port",), "client or server has this port", "PORT", repeat=True),
                 Option(("--sni",), 'server name, with * and ?; "" is a ClientHello without one', "NAME", repeat=True),
                 Option(("--cause",), "this cause (whytls explain lists them)", "CAUSE", repeat=True, completes="slug"),
-                Option(("--hop",), "on this hop; direct: no gateway known", repeat=True, choices=HOPS),
+                Option(("--hop",), "on this hop; direct: no gateway known", repeat=True, choices=get_args(Hop)),
                 Option(("--since",), "began then or later: 2026-03-01T09:30 (UTC), or seconds since 1970", "TIME"),
                 Option(("--until",), "began before this time", "TIME"),
                 Option(("--all",), "also those that did not fail"),
@@ -88,19 +89,23 @@ def run(arguments: Sequence[str]) -> int:
     filters = _filters(values)
     if values["show"] and values["format"] != "text":
         raise UsageError("--show draws for people", hint="leave --format out")
-    with ExitStack() as open_things:
-        out = _output(values["output"], paths, open_things)
+    progress = None
+    out = _output(values["output"], paths)
+    try:
         progress = _progress(values, out, "-" in paths)
-        if progress is not None:
-            open_things.callback(progress.close)
         started = _start(values, paths, filters, progress)
         style = style_of(out, values["color"])
         if values["show"]:
             return _show(started, values, style, out.write)
-        return _report(started, values, paths, bool(filters), style, out, progress)
+        return _report(started, values, paths, style, out, progress)
+    finally:
+        if progress is not None:
+            progress.close()
+        if out is not sys.stdout:
+            out.close()
 
 
-def _start(values: dict[str, Any], paths: list[str], filters: Filters, progress: Callable[[int, int | None], None] | None) -> Run:
+def _start(values: dict[str, Any], paths: list[str], filters: Filters | None, progress: Any) -> Run:
     from whytls.api import diagnose
 
     return diagnose(
@@ -112,14 +117,12 @@ def _start(values: dict[str, Any], paths: list[str], filters: Filters, progress:
         trust=values["trust"],
         at=values["at"],
         all=bool(values["all"] or values["show"] or values["extract_certs"]),
-        filters=filters if filters else None,
+        filters=filters,
         progress=progress,
     )
 
 
-def _report(
-    started: Run, values: dict[str, Any], paths: list[str], filtered: bool, style: Style, out: IO[str], progress: Any
-) -> int:
+def _report(started: Run, values: dict[str, Any], paths: list[str], style: Style, out: IO[str], progress: Any) -> int:
     live = "-" in paths
     report = _reporter(values, style, out, live, 2 if len(paths) > 1 or os.path.isdir(paths[0]) else 1)
     folder = _folder(values["extract_certs"])
@@ -141,7 +144,7 @@ def _report(
     if progress is not None:
         progress.close()
     warnings = [*started.warnings, *(folder.close() if folder is not None else ())]
-    report.close(Reading(started.tally, warnings, filtered, stopped, error))
+    report.close(Reading(started.tally, warnings, any(values[name] for name in _FILTERS), stopped, error))
     out.flush()
     return _ending(report, values, warnings, stopped, error)
 
@@ -192,7 +195,14 @@ def _paths(given: Sequence[str]) -> list[str]:
     return list(given)
 
 
-def _filters(values: dict[str, Any]) -> Filters:
+_FILTERS = ("host", "port", "sni", "cause", "hop", "since", "until")
+
+
+def _filters(values: dict[str, Any]) -> Filters | None:
+    if not any(values[name] for name in _FILTERS):
+        return None
+    from whytls.filters import Filters
+
     if values["cause"]:
         from whytls.causes import RETIRED, slugs
 
@@ -205,15 +215,15 @@ def _filters(values: dict[str, Any]) -> Filters:
                 near = ", ".join(get_close_matches(slug, known, 3, 0.4))
                 hint = f"did you mean {near}?" if near else "whytls explain lists them"
                 raise UsageError(f"there is no cause {slug!r}", hint=hint)
-    return Filters.of(**{name: values[name] for name in ("host", "port", "sni", "cause", "hop", "since", "until")})
+    return Filters.of(**{name: values[name] for name in _FILTERS})
 
 
-def _output(path: str | None, paths: Sequence[str], open_things: ExitStack) -> IO[str]:
+def _output(path: str | None, paths: Sequence[str]) -> IO[str]:
     if path is None or path == "-":
         return sys.stdout
     if os.path.exists(path) and any(p != "-" and os.path.exists(p) and os.path.samefile(p, path) for p in paths):
         raise UsageError(f"{path} is the capture itself", hint="--output names the file to be written")
-    return open_things.enter_context(open(path, "w", encoding="utf-8", errors="backslashreplace"))
+    return open(path, "w", encoding="utf-8", errors="backslashreplace")
 
 
 def _progress(values: dict[str, Any], out: IO[str], live: bool) -> Any:

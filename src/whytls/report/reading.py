@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a Protocol costs time to define, and this one is for the type checker only
+    from typing import Protocol
+
     from whytls.capture.recording import Tally
     from whytls.model import Diagnosis
+
+    class Report(Protocol):
+        """What writes diagnoses: text, JSON, a table."""
+
+        shown: int  # diagnoses taken in
+        failed: int  # of these, failures
+
+        def add(self, diagnosis: Diagnosis) -> None:
+            """Take one diagnosis in."""
+
+        def close(self, reading: Reading) -> None:
+            """Write what is left."""
+
 
 
 class Reading(NamedTuple):
@@ -20,14 +35,3 @@ class Reading(NamedTuple):
     error: str | None = None  # why the rest of the input could not be used
 
 
-class Report(Protocol):
-    """What writes diagnoses: text, JSON, a table."""
-
-    shown: int  # diagnoses taken in
-    failed: int  # of these, failures
-
-    def add(self, diagnosis: Diagnosis) -> None:
-        """Take one diagnosis in."""
-
-    def close(self, reading: Reading) -> None:
-        """Write what is left."""

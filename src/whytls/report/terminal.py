@@ -6,8 +6,7 @@ Our own few lines instead of rich: rich takes 47 ms to import, as long as a whol
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import IO, Literal
+from typing import IO, Literal, NamedTuple
 
 ColourChoice = Literal["auto", "always", "never"]
 
@@ -18,8 +17,7 @@ _PLAIN_SIGNS = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """What the place of output can show; the default is a file or a pipe: no colour, no limit of width."""
 
     colour: bool = False

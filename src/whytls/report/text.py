@@ -7,7 +7,6 @@ and three numbers, so that a storm of millions of failures takes the memory of i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from whytls.model import Alternative, Diagnosis, Endpoint, Evidence, Fix, Hop, Owner, Side
@@ -52,15 +51,15 @@ def many(number: int, one: str, more: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
-@dataclass(slots=True)
 class _Group:
     """Failures that are alike: the text of the first, how many there were, where the last one is."""
 
-    head: list[str]
-    tail: list[str]
-    first: str
-    last: str
-    count: int = 1
+    __slots__ = ("count", "first", "head", "last", "tail")
+
+    def __init__(self, head: list[str], tail: list[str], place: str) -> None:
+        self.head, self.tail = head, tail
+        self.first = self.last = place
+        self.count = 1
 
 
 class TextReport:
@@ -100,7 +99,7 @@ class TextReport:
             if self._follow:
                 self._lines([*head, *tail, ""])
                 head, tail = head[:1], []
-            self._groups[key] = _Group(head, tail, place, place)
+            self._groups[key] = _Group(head, tail, place)
 
     def close(self, reading: Reading) -> None:
         """Write what is left: the failures with their numbers, the summary, and what was odd about the input."""
@@ -140,9 +139,10 @@ class TextReport:
             lines[0] = style.paint(lines[0], "bold")
         if reading.filtered:
             lines += style.fit(f"{many(self.shown, 'handshake')} of them shown: the filters leave the others out.", "  ")
-        width = len(f"{max(self._by_cause.values(), default=0):,}")
-        for cause, count in sorted(self._by_cause.items(), key=lambda item: (-item[1], item[0])):
-            lines.append(f"  {count:>{width},}  {cause}")
+        if self.failed > 1:
+            width = len(f"{max(self._by_cause.values()):,}")
+            for cause, count in sorted(self._by_cause.items(), key=lambda item: (-item[1], item[0])):
+                lines.append(f"  {count:>{width},}  {cause}")
         if self._by_cause:
             top = max(self._by_cause, key=lambda cause: self._by_cause[cause])
             lines += style.tint(style.fit(f"More about a cause and its fix: whytls explain {top}", "  "), "dim")
@@ -167,13 +167,14 @@ def headline(tally: Tally, *, stopped: bool = False) -> str:
         return f"No packet was read{' until you stopped it' if stopped else ': the recording is empty'}."
     if not tally.handshakes:
         return _nothing_found(tally, read)
-    counts = [f"{tally.completed:,} completed", f"{tally.failed:,} failed"]
+    counts = [f"{tally.completed:,} completed"] if tally.completed else []
+    counts += [f"{tally.failed:,} failed"] if tally.failed else []
     if tally.unfinished:
-        counts.append(f"{tally.unfinished:,} unfinished (the recording ends before they do; --all shows them)")
-    if tally.failed:
-        return f"{many(tally.handshakes, 'handshake')} in {read}: {', '.join(counts)}."
-    how = f"{counts[0]}, {counts[2]}" if tally.unfinished else f"{'it' if tally.handshakes == 1 else 'all'} completed"
-    return f"Nothing failed: {many(tally.handshakes, 'handshake')} in {read}, {how}."
+        counts.append(f"{tally.unfinished:,} unfinished (the recording ends first; --all shows them)")
+    if tally.completed == tally.handshakes:
+        counts = [f"{'it' if tally.handshakes == 1 else 'all'} completed"]
+    told = f"{many(tally.handshakes, 'handshake')} in {read}: {', '.join(counts)}."
+    return told if tally.failed else f"Nothing failed. {told}"
 
 
 def _nothing_found(tally: Tally, read: str) -> str:
@@ -234,7 +235,7 @@ def _end(endpoint: Endpoint) -> str:
 
 
 def _title(d: Diagnosis, style: Style) -> list[str]:
-    return style.fit(visible(d.title), "  ")
+    return style.fit(visible(d.title) + ("" if d.title.endswith((".", "?", "!")) else "."), "  ")
 
 
 def _short(d: Diagnosis, style: Style, files: int) -> list[str]:
