@@ -28,11 +28,15 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import refusal
+from whytls.inference.late_rejection import aborted_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
     title="the {client} broke off when it had the {server}'s certificate to judge; TLS 1.3 hides which fault it saw",
+    titles={
+        "after-finishing": "the {client} finished the handshake and threw the connection away without using it, as clients do that dislike a certificate"
+    },
     cause_class="server-certificate",
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
@@ -45,7 +49,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refused = refusal(handshake, context, "server")
     if refused is None:
         return NotApplicable()
-    if (refused.report is not None and refused.borrowed is None) or refused.late:
+    if (refused.report is not None and refused.borrowed is None) or (refused.late and not aborted_by_client(handshake)):
         return Silent()
     flight = handshake.first("encrypted", "server")
     lines = [Evidence("the server's certificate is in the encrypted records from here on", flight.frames, flight.file)] if flight else []
@@ -53,8 +57,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
         failing_side="client",
         explains=refused.explains,
         evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3])),
-        confidence="likely",
+        confidence="possible" if refused.late else "likely",
         assumptions=("what it minded was the certificate", "which fault it has cannot be seen"),
+        detail="after-finishing" if refused.late else "",
         would_decide="the certificate: a key log of this connection (SSLKEYLOGFILE), or whytls check HOST:PORT; or the client's error message",
         settled_by_later=True,
     )

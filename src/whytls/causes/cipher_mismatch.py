@@ -34,19 +34,22 @@ from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
 from whytls.wire.registry import suite_facts, suite_name
 
+HANDSHAKE_FAILURE = 40
+
 CAUSE = Cause(
     title="the {server} supports none of the {count} cipher suites that the {client} offers ({some})",
     titles={"restricted-offer": "the {client} offers {narrow}, and the {server} supports none of them"},
     cause_class="hello",
     owners=("server", "client"),
     phases=FROM_HELLO,
-    needs=("client-hello",),
     references=("RFC 8446 section 4.1.2", "R5", "R10", "R22"),
 )
 
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """By the alert, by another handshake, by a restricted list, or by R10 where a server_name was sent."""
+    if handshake.client_hello is None:
+        return _unseen(handshake, context)
     refusal = hello_refusal(handshake, context)
     if refusal is None or handshake.server_hello is not None:
         return NotApplicable()
@@ -73,6 +76,24 @@ def look(handshake: Handshake, context: Context) -> Answer:
         owners=_owners(refusal),
         would_decide="the server's list (nginx ssl_ciphers, JSSE enabled suites), or whytls replay with other suites",
         settled_by_later=True,
+    )
+
+
+def _unseen(handshake: Handshake, context: Context) -> Answer:
+    """handshake_failure as the server's first word, to a ClientHello that was not captured: the commonest reason, as possible."""
+    ending = context.ending
+    if ending.breaker != "server" or ending.alert != HANDSHAKE_FAILURE or ending.phase != "client-hello":
+        return NotApplicable()
+    if any(e.sender == "server" and e.kind not in ("alert", "fin", "rst", "syn-ack") for e in handshake.events):
+        return NotApplicable()
+    return Finding(
+        failing_side="server",
+        explains=ending.events,
+        evidence=quote_ending(context),
+        confidence="possible",
+        facts={"count": "", "some": "they were not captured", "narrow": "", "old_client": False},
+        assumptions=("the ClientHello, which was not captured, names the server", "its groups and signature schemes are the usual ones"),
+        would_decide="a recording that holds the ClientHello: from the start, with full packets (tcpdump -s 0)",
     )
 
 

@@ -40,7 +40,7 @@ CAUSE = Cause(
     },
     cause_class="transport",
     owners=("server",),
-    phases=("tcp", "client-hello", "retry", "server-flight"),
+    phases=("tcp", "client-hello", "retry", "server-flight", "client-turn"),
     references=("RFC 8446 section 6.1", "R4", "R10"),
 )
 
@@ -51,7 +51,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if ending.breaker != "server" or ending.how not in ("fin", "close-notify"):
         return NotApplicable()
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
-    certain = ending.phase == "server-flight"
+    certain = ending.phase in ("server-flight", "client-turn")
     return Finding(
         failing_side="server",
         explains=ending.events,
@@ -65,7 +65,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
 
 def _detail(context: Context) -> str:
     ending = context.ending
-    if ending.phase == "server-flight":
+    if ending.phase in ("server-flight", "client-turn"):
         return "in-server-flight"
     if ending.phase == "tcp":
         return "on-accept"

@@ -54,14 +54,16 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     # That it was reset is seen; where the hello was all that there was, what it had to do with it is not.
-    certain = ending.phase in ("tcp", "server-flight") and not handshake.transport.foreign_reset
+    certain = (ending.phase in ("tcp", "server-flight", "client-turn") and ending.breaker == "server") and not handshake.transport.foreign_reset
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,
         evidence=(*hello, *(quote_event(e, context) for e in ending.events[:2])),
         confidence="proven" if certain else "likely",
         facts={"who": side_name(ending.breaker, context), "when": _WHEN[ending.phase]},
-        detail={"tcp": "on-accept", "client-hello": "after-client-hello", "server-flight": "in-server-flight"}.get(ending.phase, ""),
+        detail={"tcp": "on-accept", "client-hello": "after-client-hello", "server-flight": "in-server-flight", "client-turn": "in-server-flight"}.get(
+            ending.phase, ""
+        ),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
         would_decide="the log of the end that reset; whytls replay with other versions, suites and names",
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),

@@ -48,7 +48,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     answer = context.ending.decisive
     if context.ending.how != "foreign" or answer is None or answer.sender != "server" or answer.kind != "foreign":
         return NotApplicable()
-    if handshake.client_hello is None or (handshake.prelude is not None and not handshake.prelude.upgraded):
+    if handshake.first("client-hello") is None or (handshake.prelude is not None and not handshake.prelude.upgraded):
         return NotApplicable()
     dialect = dialect_of(answer)
     return Finding(

@@ -84,10 +84,9 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
     explains, late = ending.events, False
     if whose == "server":
         if ending.phase == "finished":
-            drop = dropped_by_client(handshake)
-            if drop is None and ending.how not in ("alert", "hidden-alert"):
-                return None
             late = ending.how not in ("alert", "hidden-alert")
+            if late and dropped_by_client(handshake) is None:
+                return None
         elif (ending.phase == "server-turn" and ending.how not in ("alert", "hidden-alert")) or ending.phase not in (
             "client-turn",
             "server-turn",

@@ -3,23 +3,25 @@
 Theory of operation
 -------------------
 A client that is not asked for a certificate answers with Finished alone: 4 + hash bytes, one byte of inner type, 16 of tag,
-hence 53 (SHA-256) or 69 (SHA-384). One that is asked and has none sends an empty Certificate message first (RFC 8446 section 4.4.2:
-one byte of context length, three of list length, four of header, with OpenSSL, Go and JDK): 8 bytes, as a record of its own 25, or 61 and
-77 together with the Finished. One that has a certificate sends Certificate and CertificateVerify: hundreds of bytes more.
-Alerts and application data that follow the flight are told apart by order: the flight ends with the first record that can
-hold the Finished. Measured on OpenSSL 3.0, Go 1.19, JDK 17, Python 3.11 and curl 7.88.
+hence 53 (SHA-256) or 69 (SHA-384). One that is asked and has none sends an empty Certificate message first (RFC 8446 section
+4.4.2: four bytes of header, one of context length, three of list length): 8 bytes, as a record of its own 25, or 61 and 77 together
+with the Finished. One that has a certificate sends Certificate and CertificateVerify: hundreds of bytes more. JSSE pads every record
+by 16 bytes. Application data that follows the flight is told apart by order: the flight ends with the first record that can hold the
+Finished. Measured on OpenSSL 3.0, Go 1.19, JDK 17, Python 3.11 and curl 7.88.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from whytls.inference.hidden_alert import PADDINGS
 from whytls.model import Event, Handshake
 from whytls.wire.message import EncryptedRecord
 
 _SHA384_SUITES = frozenset({0x1302})
 _OVERHEAD = 17
 _EMPTY_CERTIFICATE = 8
+_SMALLEST_CERTIFICATE = 200  # bytes of a Certificate message with one EC certificate and its CertificateVerify
 
 FlightContent = Literal["finished", "empty-certificate", "certificate", "unknown"]
 
@@ -37,13 +39,29 @@ def client_flight(handshake: Handshake) -> ClientFlight:
     suite = handshake.server_hello.cipher_suite if handshake.server_hello else None
     finished = 4 + (48 if suite in _SHA384_SUITES else 32)
     records = [e for e in handshake.events if e.kind == "encrypted" and e.sender == "client" and isinstance(e.value, EncryptedRecord)]
-    bodies = [e.length - _OVERHEAD for e in records]
-    for count, body in enumerate(bodies, 1):
-        total = sum(bodies[:count])
-        if body == finished and total == finished:
-            return ClientFlight("finished", tuple(records[:1]), tuple(records[1:]))
-        if total == finished + _EMPTY_CERTIFICATE:
-            return ClientFlight("empty-certificate", tuple(records[:count]), tuple(records[count:]))
-        if total > finished + 200 and (body == finished or body > finished + 200):
-            return ClientFlight("certificate", tuple(records[:count]), tuple(records[count:]))
+    for padding in PADDINGS:
+        found = _classify([e.length - _OVERHEAD - padding for e in records], finished)
+        if found is not None:
+            content, count = found
+            return ClientFlight(content, tuple(records[:count]), tuple(records[count:]))
     return ClientFlight("unknown", tuple(records), ())
+
+
+def _classify(bodies: list[int], finished: int) -> tuple[FlightContent, int] | None:
+    """Content and number of records of the flight, or None where the sizes fit nothing under this padding."""
+    if not bodies:
+        return None
+    first = bodies[0]
+    if first == finished:
+        return "finished", 1
+    if first == finished + _EMPTY_CERTIFICATE:
+        return "empty-certificate", 1
+    if first == _EMPTY_CERTIFICATE:
+        return "empty-certificate", 2 if bodies[1:2] == [finished] else 1
+    if first < _SMALLEST_CERTIFICATE:
+        return None
+    for count, body in enumerate(bodies[1:6], 2):
+        if body == finished:
+            return "certificate", count
+    # Everything in one record (it cannot be seen where the flight ends), or the Finished never came.
+    return "certificate", 1

@@ -19,18 +19,24 @@ Three corrections, each observed:
 from __future__ import annotations
 
 from whytls.inference.hidden_alert import is_hidden_alert
-from whytls.model import Ending, Event, Handshake, Phase, Side
+from whytls.inference.late_rejection import traffic
+from whytls.model import Ending, EndingKind, Event, Handshake, Phase, Side
 from whytls.wire.message import Alert, EncryptedRecord
 
 SILENCE = 900_000_000  # ns: a side that waits longer than this for the other did not break off of its own accord
 UNANSWERED = 10_000_000_000  # ns of recording without an answer that make it a failure (docs/design.md, "handshake")
 CLOSE_NOTIFY = 0
+_CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48, 113, 114, 116})  # said of certificates only (RFC 8446 section 6.2)
 _WARNINGS_THAT_END = frozenset({CLOSE_NOTIFY, 90})  # close_notify, user_canceled: warning by level, yet they end it
 
 
 def ending_of(handshake: Handshake) -> Ending:
     """Read the ending off a handshake's events. Pure; costs one pass over the events."""
     phase = phase_of(handshake)
+    if phase == "finished":
+        late = _after_finish(handshake)
+        if late is not None:
+            return late
     terminal = _first_terminal(handshake)
     if terminal is None:
         return _unended(handshake, phase)
@@ -38,14 +44,43 @@ def ending_of(handshake: Handshake) -> Ending:
     event = handshake.events[index]
     if how == "foreign":
         return _foreign(handshake, phase, index)
+    alert = event.value.description if isinstance(event.value, Alert) else None
+    phase = _by_certificate(handshake, index, phase, alert)
     owed = _owing_side(handshake, phase)
     waited = event.time - _last_word(handshake, index)
+    closings = (event, *_closings(handshake, index, event.sender))
     if how in ("fin", "rst", "close-notify") and owed is not None and owed != event.sender and waited >= SILENCE:
-        return Ending(phase, "silence", owed, (event, *_closings(handshake, index, event.sender)), delay=waited)
+        return Ending(phase, "silence", owed, closings, delay=waited)
     if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
         return Ending(phase, "refused", "server", (event,), delay=waited)
-    alert = event.value.description if isinstance(event.value, Alert) else None
-    return Ending(phase, how, event.sender, (event, *_closings(handshake, index, event.sender)), alert, waited)  # type: ignore[arg-type]
+    return Ending(phase, how, event.sender, closings, alert, waited)
+
+
+def _by_certificate(handshake: Handshake, index: int, phase: Phase, alert: int | None) -> Phase:
+    """Whose turn it was, where a certificate was judged before its sender's flight was complete.
+
+    JSSE sends its flight in several segments and judges the peer's Certificate as it comes, so the break can overtake the rest of
+    the flight. And an alert that is only said of certificates tells the turn even where the packets before it were cut.
+    """
+    event, before = handshake.events[index], handshake.events[:index]
+    about_certificates = alert is not None and alert in _CERTIFICATE_ALERTS
+    if event.sender == "client" and phase in ("client-hello", "retry", "server-flight"):
+        if any(e.kind == "certificate" and e.sender == "server" for e in before) or about_certificates:
+            return "client-turn"
+    elif event.sender == "server" and phase in ("client-hello", "server-flight", "client-turn"):
+        shown = any(e.kind == "certificate" and e.sender == "client" for e in before)
+        if shown or (about_certificates and alert not in (42, 46) and handshake.server_hello is not None):
+            return "server-turn"
+    return phase
+
+
+def _after_finish(handshake: Handshake) -> Ending | None:
+    """Both sides were finished: who closed first, where a close_notify is an encrypted record (``late_rejection.py``)."""
+    close = traffic(handshake).first_close
+    if close is None or close.kind != "encrypted" or is_hidden_alert(handshake, close):
+        return None
+    index = handshake.events.index(close)
+    return Ending("finished", "close-notify", close.sender, (close, *_closings(handshake, index, close.sender)))
 
 
 def phase_of(handshake: Handshake) -> Phase:
@@ -112,7 +147,7 @@ def _ends(event: Event) -> bool:
     return isinstance(value, Alert) and (value.level != 1 or value.description in _WARNINGS_THAT_END)
 
 
-def _first_terminal(handshake: Handshake) -> tuple[int, str] | None:
+def _first_terminal(handshake: Handshake) -> tuple[int, EndingKind] | None:
     """Index and kind of the first terminal event; reading past a finished handshake looks only at hidden refusals."""
     for index, event in enumerate(handshake.events):
         kind = event.kind

@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from whytls.inference.client_flight import client_flight
-from whytls.inference.hidden_alert import alert_size
+from whytls.inference.hidden_alert import alert_sized
 from whytls.model import Event, Handshake, Side
 from whytls.wire.message import EncryptedRecord
 
@@ -38,51 +38,42 @@ class Traffic(NamedTuple):
 
 
 def traffic(handshake: Handshake) -> Traffic:
-    """Application data of either side after the handshake, and who closed first."""
-    if (handshake.version or 0) >= 0x0304:
-        return _traffic13(handshake)
-    changed: set[Side] = set()
-    finished: set[Side] = set()
+    """Application data of either side after the handshake and before the first close, and who closed first."""
+    return _traffic13(handshake) if (handshake.version or 0) >= 0x0304 else _traffic12(handshake)
+
+
+def _traffic12(handshake: Handshake) -> Traffic:
+    """TLS 1.2 and before: the record's type is in the clear."""
     data: dict[Side, list[Event]] = {"client": [], "server": []}
-    close: Event | None = None
     for event in handshake.events:
-        if event.kind == "change-cipher-spec":
-            changed.add(event.sender)
-        elif event.kind == "encrypted" and isinstance(event.value, EncryptedRecord):
+        if event.kind == "encrypted" and isinstance(event.value, EncryptedRecord):
             if event.value.content_type == _ALERT_TYPE:
-                close = close or event
-            elif event.value.content_type == _APPLICATION_DATA:
+                return Traffic(tuple(data["client"]), tuple(data["server"]), event)
+            if event.value.content_type == _APPLICATION_DATA:
                 data[event.sender].append(event)
-            elif event.sender in changed:
-                finished.add(event.sender)
         elif event.kind in ("fin", "rst", "alert"):
-            close = close or event
-    return Traffic(tuple(data["client"]), tuple(data["server"]), close)
+            return Traffic(tuple(data["client"]), tuple(data["server"]), event)
+    return Traffic(tuple(data["client"]), tuple(data["server"]), None)
 
 
 def _traffic13(handshake: Handshake) -> Traffic:
-    """TLS 1.3: the client's records after its flight, the server's after that (tickets are handshake, and cannot be told from data
-    but by their place: they follow the client's Finished at once and their size does not vary)."""
+    """TLS 1.3: the client's records after its flight, and the server's after those (before them it sends tickets only)."""
     flight = client_flight(handshake)
-    suite = handshake.server_hello.cipher_suite if handshake.server_hello else None
-    size = alert_size(suite)
-    last = flight.events[-1].time if flight.events else None
-    client = tuple(e for e in flight.after if e.length != size)
-    request = client[0] if client else None
-    after = False
-    server: list[Event] = []
-    close: Event | None = None
+    data: dict[Side, list[Event]] = {"client": [], "server": []}
     for event in handshake.events:
-        if request is not None and event is request:
-            after = True
-        if event.kind in ("fin", "rst", "alert"):
-            close = close or event
-        elif event.kind == "encrypted" and last is not None and event.time >= last:
-            if event.length == size and event not in flight.events:
-                close = close or event
-            elif after and event.sender == "server":
-                server.append(event)
-    return Traffic(client, tuple(server), close)
+        if event.kind == "encrypted":
+            if event.sender == "client" and event in flight.after:
+                if alert_sized(handshake, event):
+                    return Traffic(tuple(data["client"]), tuple(data["server"]), event)
+                data["client"].append(event)
+            elif event.sender == "server" and flight.events and event.time >= flight.events[0].time:
+                if alert_sized(handshake, event):
+                    return Traffic(tuple(data["client"]), tuple(data["server"]), event)
+                if data["client"]:
+                    data["server"].append(event)
+        elif event.kind in ("fin", "rst", "alert"):
+            return Traffic(tuple(data["client"]), tuple(data["server"]), event)
+    return Traffic(tuple(data["client"]), tuple(data["server"]), None)
 
 
 def dropped_by_client(handshake: Handshake) -> Event | None:
@@ -90,6 +81,15 @@ def dropped_by_client(handshake: Handshake) -> Event | None:
     seen = traffic(handshake)
     close = seen.first_close
     return close if close is not None and close.sender == "client" and not seen.client_data and not seen.server_data else None
+
+
+def aborted_by_client(handshake: Handshake) -> bool:
+    """Whether the client gave the connection up for good after its Finished: it sent no data and reset what still came in.
+
+    A client that ends in order reads on until the server has closed; one that threw the connection away answers with RST.
+    """
+    drop = dropped_by_client(handshake)
+    return drop is not None and any(e.kind == "rst" and e.sender == "client" for e in handshake.events)
 
 
 def short_answer_and_close(handshake: Handshake) -> tuple[Event, ...] | None:
