@@ -80,7 +80,7 @@ def split(data: bytes, at: int = 0) -> Split:
             return Split(records, at, "incomplete", length, size - at - 5)
         add(_new(Record, (kind, version, at, at + 5, end)))
         at = end
-    if at == size:
+    if at >= size:
         return Split(records, at)
     if data[at] in _CONTENT_TYPES and (at + 1 == size or data[at + 1] == 3):
         return Split(records, at, "incomplete")
@@ -151,7 +151,7 @@ def _begins_message(head: bytes, length: int) -> bool:
 def _sslv2_rest(data: bytes, at: int, records: list[Record]) -> Split:
     """What follows an SSLv2 hello that offers SSLv2: TLS records where the server chose TLS, else SSLv2 records."""
     size = len(data)
-    if at == size:
+    if at >= size:
         return Split(records, at)
     if data[at] in _CONTENT_TYPES and data[at + 1 : at + 2] in (b"", b"\x03"):
         tail = split(data, at)
