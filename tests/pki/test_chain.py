@@ -385,6 +385,29 @@ def test_cut_certificate_still_tells_its_issuer(pki: SimpleNamespace) -> None:
     assert report.path == (0, 1)
 
 
+def test_odd_encoding_is_not_malformed(pki: SimpleNamespace) -> None:
+    critical = bytes.fromhex("0603551d130101")  # basicConstraints, and the BOOLEAN behind it: 0xff in DER, in BER anything but 0
+    assert critical + b"\xff" in pki.server.der
+    odd = pki.server.der.replace(critical + b"\xff", critical + b"\x01")
+    report = judge(odd, pki.middle)
+    assert "odd-encoding" in slugs(report)
+    assert not report.has("malformed")
+    assert report.certificates[0].dns_names == (HOST,)
+
+
+def test_clock_that_was_not_set(pki: SimpleNamespace) -> None:
+    assert slugs(judge(pki.server, pki.middle, at=3600 * 10**9)) == []
+    assert judge(pki.server, pki.middle, at=900_000_000 * 10**9).has("not-yet-valid")
+
+
+def test_ca_and_certificate_of_the_same_name() -> None:
+    authority = issue("Widgets", ca=True, key_ids=False)
+    report = judge(issue("Widgets", authority, key=ec_key("other"), key_ids=False))
+    assert [(d.slug, d.detail, d.certain) for d in report.defects] == [
+        ("bad-signature", "or-other-key", False), ("missing-intermediate", "leaf-only", False)
+    ]  # fmt: skip
+
+
 def test_long_chain_is_read_and_named() -> None:
     authority = issue("CA 0", ca=True)
     chain = [authority]

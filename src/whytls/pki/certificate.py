@@ -56,6 +56,7 @@ class Certificate:
     der: bytes = field(repr=False)
     sha256: str  # of the DER, hexadecimal
     problems: tuple[str, ...] = ()  # what could not be read, in plain words
+    whole: bool = True  # all of its parts are there; with problems, only their encoding is odd, which some stacks put up with
     version: int | None = None  # 1 or 3
     serial: int | None = None
     subject: str = ""  # RFC 4514
@@ -136,13 +137,14 @@ def read(der: bytes) -> Certificate:
 def _read(der: bytes) -> Certificate:
     digest = hashlib.sha256(der).hexdigest()
     if len(der) > LARGEST:
-        return Certificate(der[:64], digest, (f"larger than {LARGEST} bytes, not read",))
+        return Certificate(der[:64], digest, (f"larger than {LARGEST} bytes, not read",), whole=False)
     problems: list[str] = []
     found = _from_library(der, problems)
     if problems:
         from whytls.pki import der as lenient
 
         found = {**_settled(lenient.fields(der)), **found}
+        found["whole"] = lenient.whole(der, found)
     return Certificate(der, digest, tuple(problems), **found)
 
 
@@ -209,10 +211,13 @@ def _issuer(parsed: x509.Certificate, found: dict[str, Any]) -> None:
 
 
 def _name(name: x509.Name) -> tuple[bytes, str, str]:
-    from whytls.pki.der import canonical
+    from cryptography import x509
 
+    from whytls.pki.der import OWN_NAMES, canonical
+
+    names = {x509.ObjectIdentifier(oid): own for oid, own in OWN_NAMES.items()}
     pairs = [[(a.oid.dotted_string, a.value if isinstance(a.value, str) else a.value.hex()) for a in rdn] for rdn in name.rdns]
-    return name.public_bytes(), name.rfc4514_string(), canonical(pairs)
+    return name.public_bytes(), name.rfc4514_string(names), canonical(pairs)
 
 
 def _validity(parsed: x509.Certificate, found: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ from whytls.pki.links import self_signed, verifies
 from whytls.pki.name import NameMatch, match
 from whytls.pki.path import MOST_CERTIFICATES, Ending, Path, Pool, Search
 
+FIRST_TLS = 788_918_400 * 1_000_000_000  # 1995: a recording from before SSL was made by a clock that was not set
 LONG = 10  # certificates; Java's default limit (jdk.tls.maxCertificateChainLength)
 
 
@@ -92,7 +93,8 @@ def examine(
     """Finds all defects of a chain as it was sent, the sender's own certificate first.
 
     ``anchors`` are what the rejecting side trusts, if that is known; ``known`` are certificates seen elsewhere, which can
-    show that one is missing here. ``host`` is what a client asked for; it is not compared for ``purpose="client"``.
+    show that one is missing here. A time before 1995 is no time: validity is not judged then. ``host`` is what a client
+    asked for; it is not compared for ``purpose="client"``.
     """
     if not chain:
         return ChainReport((), purpose, at, host, anchored=None if anchors is None else False)
@@ -185,6 +187,8 @@ _HARMLESS = frozenset({"superfluous", "duplicate", "wrong-order", "weak-key", "w
 
 
 def _validity(path: Path, at: int, *, anchors_known: bool) -> Iterator[Defect]:
+    if at < FIRST_TLS:
+        return
     for place, node in enumerate(path.nodes):
         certificate, where = node.certificate, faults.position(path, place)
         facts = {"position": where, "not_before": certificate.not_before, "not_after": certificate.not_after, "at": at}
@@ -209,9 +213,8 @@ def _form(certificates: Sequence[Certificate], count: int) -> Iterator[Defect]:
     """What is wrong with certificates by themselves, and with their number."""
     for index, certificate in enumerate(certificates):
         if certificate.problems:
-            readable = bool(certificate.subject_der)
-            facts = {"problems": certificate.problems}
-            yield Defect("malformed", index, certificate.sha256, "" if readable else "unreadable", facts)
+            slug, detail = ("malformed", "" if certificate.subject_der else "unreadable") if not certificate.whole else ("odd-encoding", "")
+            yield Defect(slug, index, certificate.sha256, detail, {"problems": certificate.problems})
     leaf = certificates[0]
     if leaf.aki is None and not leaf.problems and not leaf.self_issued:
         yield Defect("missing-authority-key-id", 0, leaf.sha256)
@@ -237,7 +240,11 @@ def _arrangement(certificates: Sequence[Certificate], path: Path, extra: Iterabl
     if self_signed(leaf) and not path.nodes[0].anchor:
         yield Defect("self-signed-leaf", 0, leaf.sha256, "", {"subject": leaf.subject})
     elif leaf.self_issued and len(path.nodes) == 1 and verifies(leaf, leaf) is False and leaf.aki in (None, leaf.ski):
-        yield Defect("bad-signature", 0, leaf.sha256, "own", {"issuer": leaf.issuer, "position": "leaf"})
+        # Subject and issuer are equal, also where somebody gave a CA and its first certificate the same name (openssl req's
+        # defaults do): only a key identifier tells that from a self-signed certificate that was damaged.
+        own = leaf.aki is not None
+        facts = {"issuer": leaf.issuer, "position": "leaf"}
+        yield Defect("bad-signature", 0, leaf.sha256, "own" if own else "or-other-key", facts, own)
     if order != sorted(order):
         yield Defect("wrong-order", facts={"order": tuple(order)})
     issued = [i for i, c in enumerate(certificates) if c.issuer_canonical == leaf.subject_canonical and c != leaf]

@@ -11,8 +11,12 @@ from typing import Any, NamedTuple
 
 from whytls.exceptions import Malformed
 
-# Attribute types with a short name in RFC 4514 section 3, and the few that certificates use besides.
-ATTRIBUTE_NAMES = {
+# Attribute types with a short name in RFC 4514 section 3; the rest is what OpenSSL calls them, because people search for that.
+OWN_NAMES = {
+    "1.2.840.113549.1.9.1": "emailAddress", "2.5.4.5": "serialNumber", "2.5.4.15": "businessCategory", "2.5.4.97": "organizationIdentifier",
+    "1.3.6.1.4.1.311.60.2.1.1": "jurisdictionL", "1.3.6.1.4.1.311.60.2.1.2": "jurisdictionST", "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
+}  # fmt: skip
+ATTRIBUTE_NAMES = OWN_NAMES | {
     "2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET", "2.5.4.10": "O", "2.5.4.11": "OU",
     "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
 }  # fmt: skip
@@ -153,6 +157,17 @@ def fields(der: bytes) -> dict[str, Any]:
         if part.tag == 0xA3:
             found.update(extension_fields(der, part))
     return found
+
+
+def whole(der: bytes, found: dict[str, Any]) -> bool:
+    """Whether a certificate has all of its parts in their place, so that only their encoding is odd."""
+    try:
+        outer = element(der, 0, len(der))
+        parts = len(list(children(der, outer)))
+    except _DAMAGE:
+        return False
+    wanted = ("subject", "issuer", "not_before", "not_after", "key_type")
+    return outer.end == len(der) and parts == 3 and all(key in found for key in wanted)
 
 
 def _first_parts(der: bytes) -> list[Element]:

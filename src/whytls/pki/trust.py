@@ -92,8 +92,8 @@ HABITS: tuple[Habit, ...] = (
     Habit("weak-digest", "", ALL, source=MEASURED + " (Java: MD2 and MD5 in jdk.certpath.disabledAlgorithms)"),
     # Java bars SHA-1 only below the roots that it came with (jdkCA in jdk.certpath.disabledAlgorithms).
     Habit("weak-digest", "sha1", _OPENSSL | {"go", "browser"}, frozenset({"java"})),
-    Habit("malformed", "", _NOBODY, source="depends on the field"),
-    Habit("malformed", "unreadable", ALL, source="RFC 8446 section 4.4.2.4: bad_certificate or decode_error"),
+    Habit("odd-encoding", "", _NOBODY, source="depends on the field"),
+    Habit("malformed", "", ALL, source="RFC 8446 section 4.4.2.4: bad_certificate or decode_error"),
     Habit("missing-authority-key-id", "", _NOBODY, ALL),
     Habit("key-identifier-differs", "", _OPENSSL, frozenset({"go"})),
     Habit("name-encoding-differs", "", frozenset({"go"}), _OPENSSL | {"java"}),
