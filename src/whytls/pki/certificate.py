@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from whytls.pki.cache import Bounded
@@ -211,13 +212,19 @@ def _issuer(parsed: x509.Certificate, found: dict[str, Any]) -> None:
 
 
 def _name(name: x509.Name) -> tuple[bytes, str, str]:
+    from whytls.pki.der import canonical
+
+    pairs = [[(a.oid.dotted_string, a.value if isinstance(a.value, str) else a.value.hex()) for a in rdn] for rdn in name.rdns]
+    return name.public_bytes(), name.rfc4514_string(_own_names()), canonical(pairs)
+
+
+@lru_cache(maxsize=1)
+def _own_names() -> dict[Any, str]:
     from cryptography import x509
 
-    from whytls.pki.der import OWN_NAMES, canonical
+    from whytls.pki.der import OWN_NAMES
 
-    names = {x509.ObjectIdentifier(oid): own for oid, own in OWN_NAMES.items()}
-    pairs = [[(a.oid.dotted_string, a.value if isinstance(a.value, str) else a.value.hex()) for a in rdn] for rdn in name.rdns]
-    return name.public_bytes(), name.rfc4514_string(names), canonical(pairs)
+    return {x509.ObjectIdentifier(oid): own for oid, own in OWN_NAMES.items()}
 
 
 def _validity(parsed: x509.Certificate, found: dict[str, Any]) -> None:
