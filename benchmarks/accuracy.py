@@ -6,6 +6,7 @@ The tool is asked as the judge asks it: one process a capture, nothing but the c
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
 import subprocess
@@ -31,14 +32,20 @@ BARS = [
 ]
 
 
-def grade(folder: Path, results: Path, jobs: int) -> str:
+def asked() -> str:
+    """The tool as the judge asks it: nothing but the capture. What it says is kept beside, for the second table."""
+    whytls = shlex.quote(str(Path(sys.executable).with_name("whytls")))
+    script = f'{whytls} diagnose "$0/capture.pcap" --format json | tee "$0/said.json"'
+    return f"bash -o pipefail -c {shlex.quote(script)} {{dir}}"
+
+
+def grade(folder: Path, results: Path, jobs: int, command: str) -> str:
     """What the grader prints for the cases under ``folder``; what was said of each case goes to ``results``."""
-    whytls = Path(sys.executable).with_name("whytls")
-    command = [
+    grader = [
         sys.executable, str(ROOT / "tests/matrix/grade.py"), str(folder), "--adapter", str(ROOT / "tests/matrix/adapter.py"),
-        "--cmd", f"{shlex.quote(str(whytls))} diagnose {{pcap}} --format json", "--jobs", str(jobs), "--json", str(results),
+        "--cmd", command, "--jobs", str(jobs), "--json", str(results),
     ]  # fmt: skip
-    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run(grader, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 def judged(title: str, printed: str) -> bool:
@@ -56,27 +63,48 @@ def judged(title: str, printed: str) -> bool:
     return good
 
 
+def misses(cases: Path, results: Path) -> None:
+    """Each case that was judged wrongly, with what is wrong about the verdict."""
+    labels = {path.parent.name: json.loads(path.read_text()) for path in cases.rglob("label.json")}
+    print("\nmisjudged")
+    for row in json.loads(results.read_text()):
+        label, said = labels[row["id"]], row["said"]
+        cause, failed = said["cause"], label["cause"] != "success"
+        alert = next((a["frame"] for a in label["expected_evidence"]["alerts"] if a["level"] == "fatal" and not a["encrypted"]), None)
+        wrong = [f"said {cause}"] if cause != label["cause"] and (failed or cause not in ("success", "none")) else []
+        if failed and said["failing_side"] != label["failing_side"]:
+            wrong.append(f"side {said['failing_side']} for {label['failing_side']}")
+        if failed and label["who_must_fix"] not in ("either", said["owner"]):
+            wrong.append(f"owner {said['owner']} for {label['who_must_fix']}")
+        if failed and alert and alert not in (said["frames"] or []) and not label["capture"]["starts_mid_handshake"]:
+            wrong.append(f"alert #{alert} not cited")
+        if wrong:
+            print(f"  {row['id']}: {', '.join(wrong)} ({said['confidence']})")
+
+
 def main() -> int:
     """Grade, print both tables, compare with the bars."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--only", choices=("all", "held-out"), help="one of the two runs")
+    parser.add_argument("--misses", action="store_true", help="list every case that is judged wrongly")
     arguments = parser.parse_args()
     cases = unpacked()
-    runs = [("all", "all cases", cases), ("held-out", "held-out pairs of stacks", cases / "held-out")]
-    good = True
-    for key, title, folder in runs:
-        if arguments.only in (None, key):
-            printed = grade(folder, cases.parent / f"said-{key}.json", arguments.jobs)
-            print(f"\n===== {title} =====\n{printed}" if key == "all" else f"\n===== {title} =====\n{head(printed)}")
-            good &= judged(f"{title}, against the bars", printed)
+    everything, held_out = cases.parent / "said-all.json", cases.parent / "said-held-out.json"
+    printed = grade(cases, everything, arguments.jobs, asked())
+    print(f"===== all cases =====\n{printed}")
+    good = judged("all cases, against the bars", printed)
+    printed = grade(cases / "held-out", held_out, arguments.jobs, "cat {dir}/said.json")
+    print(f"\n===== held-out pairs of stacks =====\n{head(printed)}")
+    good &= judged("held-out pairs of stacks, against the bars", printed)
+    if arguments.misses:
+        misses(cases, everything)
     print(f"\nwhat was said of each case: {cases.parent.relative_to(ROOT)}/said-*.json")
     return 0 if good else 1
 
 
 def head(printed: str) -> str:
     """The figures without the tables per cause and per stack."""
-    return printed.split("\n\nper cause", 1)[0]
+    return "\n".join(line for line in printed.split("\n\nper cause", 1)[0].splitlines() if not line.startswith("median"))
 
 
 if __name__ == "__main__":
