@@ -66,7 +66,8 @@ def test_the_long_form_names_every_suite() -> None:
         ("certificate-request", CertificateRequest((1,), (0x0403,), (b"0", b"1")), "names 2 acceptable issuers"),
         ("certificate-request", CertificateRequest((1,), None, ()), "accepts any issuer"),
         ("server-key-exchange", ServerKeyExchange("dhe", dh_bits=512), "DHE, prime of 512 bits"),
-        ("encrypted", EncryptedRecord(23, 1200), "application data, 1,200 bytes"),
+        ("encrypted", EncryptedRecord(23, 1200), "1,200 bytes"),
+        ("encrypted", EncryptedRecord(21, 26), "alert: 26 bytes"),
         ("foreign", ForeignBytes(b"HTTP/1.1 400 Bad Request\r\nServer: x", 300), "300 bytes, begins “HTTP/1.1 400 Bad Request”"),
         ("foreign", ForeignBytes(bytes(range(20)), 20), "begins 00 01 02 03"),
         ("malformed", MalformedMessage(2, "its length runs over the record", 4), "message type 2: its length runs over the record (at byte 4)"),
@@ -114,9 +115,18 @@ def test_it_keeps_to_the_width(width: int) -> None:
 
 
 def test_events_without_end_are_counted_not_drawn() -> None:
-    handshake = having(*[("encrypted", "client", EncryptedRecord(23, 5))] * 1000)
+    handshake = having(*[("rst", "client", None)] * 1000)
     assert "600 more events are not drawn" in drawn(handshake)
     assert drawn(handshake).count("▶") == 400
+
+
+def test_encrypted_records_in_a_row_share_a_rung() -> None:
+    rows = [("encrypted", "server", EncryptedRecord(23, n)) for n in (23, 2650, 281)]
+    lines = drawn(having(*rows, ("encrypted", "client", EncryptedRecord(23, 69)))).splitlines()
+    assert lines[2].startswith("#1–3 ")
+    assert lines[2].endswith("─ 3 encrypted records")
+    assert lines[3].strip() == "23, 2,650, 281 bytes"
+    assert lines[4].split()[2:4] == ["encrypted", "record"]
 
 
 LATER = replace(

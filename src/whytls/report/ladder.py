@@ -6,7 +6,7 @@ first, ``more`` is everything else (all suites, all names), shown on request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,7 +45,7 @@ _FAINT = frozenset({"syn", "syn-ack", "change-cipher-spec", "encrypted"})
 _BAD = frozenset({"rst", "malformed", "foreign", "gap", "icmp-unreachable"})
 _CONTENT = {20: "ChangeCipherSpec", 21: "alert", 22: "handshake", 23: "application data"}  # outer types, RFC 8446 section 5.1
 _MOST_NAMES = 8
-_MOST_STEPS = 400
+_MOST_EVENTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,34 @@ def ladder(handshake: Handshake, hop: Hop = "direct") -> Ladder:
     names = side_names(hop)
     began = h.started_at or (h.events[0].time if h.events else 0)
     frame = h.events[0].frames[0] if h.events else 0
-    steps = tuple(_step(e, began) for e in h.events[:_MOST_STEPS])
+    steps = tuple(_steps(h.events[:_MOST_EVENTS], began))
     closing = _closing(h, names)
     return Ladder(h.client, h.server, names["client"], names["server"], hop, h.file, frame, began, steps, h.outcome, closing)
+
+
+def _steps(events: Sequence[Event], began: int) -> Iterator[Step]:
+    """A rung for each event; encrypted records that one side sends in a row share one, with all their lengths."""
+    row: list[Event] = []
+    for e in events:
+        if row and (e.kind != "encrypted" or e.sender != row[0].sender):
+            yield _encrypted(row, began)
+            row = []
+        if e.kind == "encrypted":
+            row.append(e)
+        else:
+            yield _step(e, began)
+    if row:
+        yield _encrypted(row, began)
+
+
+def _encrypted(row: Sequence[Event], began: int) -> Step:
+    frames = tuple(dict.fromkeys((row[0].frames[0], row[-1].frame)))
+    lengths = [f"{e.value.length if isinstance(e.value, EncryptedRecord) else e.length:,}" for e in row]
+    outer = {e.value.content_type for e in row if isinstance(e.value, EncryptedRecord)} - {23}  # in TLS 1.3 all are 23
+    kinds = "".join(f"{_CONTENT.get(kind, f'type {kind}')}: " for kind in sorted(outer)) if len(outer) == 1 and len(row) == 1 else ""
+    name = "encrypted record" if len(row) == 1 else f"{len(row)} encrypted records"
+    after = max(0, row[0].time - began)
+    return Step("encrypted", row[0].sender, frames, after, name, (f"{kinds}{_few(lengths)} bytes",), (), "faint")
 
 
 def _step(e: Event, began: int) -> Step:
@@ -102,8 +127,6 @@ def _step(e: Event, began: int) -> Step:
         weight = "bad" if e.value.fatal else "plain"
     elif e.kind == "gap":
         facts = (f"{many(e.length, 'byte')} missing",) if e.length else ()
-    elif e.kind == "encrypted" and not isinstance(e.value, EncryptedRecord):
-        facts = (many(e.length, "byte"),)
     return Step(e.kind, e.sender, e.frames, max(0, e.time - began), name, facts, more, weight)
 
 
@@ -196,10 +219,6 @@ def _server_key_exchange(m: ServerKeyExchange) -> tuple[tuple[str, ...], tuple[s
     return tuple(facts), ()
 
 
-def _encrypted(m: EncryptedRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return (f"{_CONTENT.get(m.content_type, f'type {m.content_type}')}, {many(m.length, 'byte')}",), ()
-
-
 def _foreign(m: ForeignBytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     text = m.head.decode("latin-1")
     first = text.split("\r\n", 1)[0].split("\n", 1)[0]
@@ -218,7 +237,6 @@ _READERS: dict[type, Callable[[Any], tuple[tuple[str, ...], tuple[str, ...]]]] =
     Certificate: _certificate,
     CertificateRequest: _certificate_request,
     ServerKeyExchange: _server_key_exchange,
-    EncryptedRecord: _encrypted,
     ForeignBytes: _foreign,
     MalformedMessage: _malformed,
 }
@@ -231,8 +249,8 @@ def _few(names: Iterable[str], most: int = _MOST_NAMES, between: str = ", ") -> 
 
 def _closing(h: Handshake, names: dict[Side, str]) -> tuple[str, ...]:
     said = []
-    if len(h.events) > _MOST_STEPS:
-        said.append(f"{len(h.events) - _MOST_STEPS:,} more events are not drawn")
+    if len(h.events) > _MOST_EVENTS:
+        said.append(f"{len(h.events) - _MOST_EVENTS:,} more events are not drawn")
     if h.outcome != "completed" and h.expected:
         due = dict.fromkeys(_expected(word, names) for word in h.expected)
         said.append("expected next: " + _few(due, 4, " or "))

@@ -274,7 +274,7 @@ def _mark(d: Diagnosis, statement: Evidence, files: int) -> str:
     if not statement.frames:
         return "–"
     frames = statement.frames
-    mark = ("–" if len(frames) == 2 else ", ").join(f"#{frame}" for frame in frames[:3]) + ("…" if len(frames) > 3 else "")
+    mark = ", ".join(f"#{frame}" for frame in frames[:3]) + ("…" if len(frames) > 3 else "")
     file = statement.file or d.file
     return f"{visible(file)} {mark}" if file != d.file or files > 1 else mark
 
