@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 DATA = Path(__file__).parent / "data"
 CAPTURES = sorted(DATA.glob("*.pcap"))
-MACS = b"\x02\0\0\0\0\1\x02\0\0\0\0\2"
+MACS = b"\x00\x00\x0c\x00\x00\x01\x00\x1b\x21\x00\x00\x02"
 
 Wrap = Callable[[bytes], bytes]
 
