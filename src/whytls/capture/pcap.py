@@ -111,8 +111,10 @@ def runs(file: Readable, magic: bytes) -> Iterator[Run]:
         if starts:
             yield Run(buf, starts, ends, link, when, orig)
         seen += off
-        if damaged or nxt - off - skip > MAX_PACKET:
-            raise DamagedInput("no packet record stands here; the rest of the file is not read", offset=seen)
+        if damaged:
+            raise DamagedInput("no packet record stands here", offset=seen)
+        if nxt - off - skip > MAX_PACKET:
+            raise DamagedInput(f"a record claims {nxt - off - skip} bytes, more than any packet has", offset=seen)
         if last < off < size:
             need = off - last
         buf = buf[off:]
@@ -148,10 +150,10 @@ def _sound(buf: bytes, starts: list[int], order: str, unit: int, skip: int) -> i
 
     def nonsense(i: int) -> bool:
         sec, fraction, caplen, length = fields(buf, starts[i] - skip)
-        if fraction * unit >= 1_000_000_000 and length > _FAR:
+        if caplen > MAX_PACKET or (fraction * unit >= 1_000_000_000 and length > _FAR):
             return True
         return not (sec or fraction or caplen or length) and i > 0 and not any(fields(buf, starts[i - 1] - skip))
 
-    if not starts or not nonsense(len(starts) - 1):
+    if not starts or (len(buf) <= MAX_PACKET and not nonsense(len(starts) - 1)):
         return len(starts)
-    return next(i for i in range(len(starts)) if nonsense(i))
+    return next((i for i in range(len(starts)) if nonsense(i)), len(starts))
