@@ -57,8 +57,8 @@ def _table(name: str, comment: str, entries: list[tuple[str, str]]) -> str:
 
 
 def _references(found: list[Row]) -> str:
-    """Which standard defines what: kind -> number -> name of the standard, several numbers a line."""
-    text = "# Where each is defined.\nREFERENCES: dict[str, dict[int, str]] = {\n"
+    """Which standard defines what: kind -> number -> name of the standard, several numbers a line, as no formatter likes it."""
+    text = "# Where each is defined.\n# fmt: off\nREFERENCES: dict[str, dict[int, str]] = {\n"
     for kind in TABLES:
         text += f'    "{kind}": {{\n'
         line = ""

@@ -31,9 +31,7 @@ def plain_messages(data: bytes) -> list[Framed]:
     return messages(data, plain)
 
 
-MESSAGES = {
-    (name, side, framed.number): framed.body for (name, side), data in STREAMS.items() for framed in plain_messages(data)
-}
+MESSAGES = {(name, side, framed.number): framed.body for (name, side), data in STREAMS.items() for framed in plain_messages(data)}
 
 
 def seconds(work: Callable[[], object]) -> float:

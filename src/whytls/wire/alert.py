@@ -102,6 +102,7 @@ class ObservedAlert(NamedTuple):
     reason: str
     stack: str
     alert: int | None  # None: it sends none, and closes or resets the connection
+    sender: str  # "client", "server"
     note: str = ""
 
 
@@ -117,71 +118,75 @@ _OPENSSL_CLIENTS = ("openssl", "python", "curl")
 _SERVERS = ("openssl", "nginx", "python", "go", "java")
 
 
-def _rows(stacks: tuple[str, ...], alert: int | None, *reasons: str, note: str = "") -> tuple[ObservedAlert, ...]:
-    return tuple([ObservedAlert(reason, stack, alert, note) for reason in reasons for stack in stacks])
+def _by_client(stacks: tuple[str, ...], alert: int | None, *reasons: str, note: str = "") -> tuple[ObservedAlert, ...]:
+    return tuple([ObservedAlert(reason, stack, alert, "client", note) for reason in reasons for stack in stacks])
+
+
+def _by_server(stacks: tuple[str, ...], alert: int | None, *reasons: str, note: str = "") -> tuple[ObservedAlert, ...]:
+    return tuple([ObservedAlert(reason, stack, alert, "server", note) for reason in reasons for stack in stacks])
 
 
 # Clients that reject the server's certificate.
 _BY_CLIENTS = (
-    *_rows(_OPENSSL_CLIENTS, UNKNOWN_CA, *_UNTRUSTED, "certificate-issuer-not-ca"),
-    *_rows(_OPENSSL_CLIENTS, CERTIFICATE_EXPIRED, "certificate-expired"),
-    *_rows(_OPENSSL_CLIENTS, BAD_CERTIFICATE, "certificate-not-yet-valid", "certificate-weak-digest", "certificate-weak-key"),
-    *_rows(("openssl", "python"), BAD_CERTIFICATE, "certificate-name-mismatch"),
-    *_rows(("curl",), None, "certificate-name-mismatch", note="checked after the handshake"),
-    *_rows(_OPENSSL_CLIENTS, UNSUPPORTED_CERTIFICATE, "certificate-usage"),
-    *_rows(_OPENSSL_CLIENTS, CERTIFICATE_UNKNOWN, "certificate-name-constraints"),
-    *_rows(_OPENSSL_CLIENTS, CERTIFICATE_REVOKED, "certificate-revoked", note="where a CRL was given"),
-    *_rows(_OPENSSL_CLIENTS, DECRYPT_ERROR, "certificate-bad-signature"),
-    *_rows(("go", "gnutls"), BAD_CERTIFICATE, *_SERVER_CERTIFICATE, note="for everything about a certificate"),
-    *_rows(("go",), BAD_CERTIFICATE, "certificate-bad-signature", "certificate-weak-digest", "certificate-issuer-not-ca",
-           "certificate-name-constraints", note="for everything about a certificate"),
-    *_rows(("java",), CERTIFICATE_UNKNOWN, *_SERVER_CERTIFICATE, "certificate-name-constraints", "certificate-revoked"),
-    *_rows(("java",), CERTIFICATE_EXPIRED, "certificate-expired", note="Java 25, and some of Java 17's handshakes below TLS 1.3"),
-    *_rows(("java",), BAD_CERTIFICATE, "certificate-not-yet-valid", note="seen below TLS 1.3"),
-    *_rows(("nss",), UNKNOWN_CA, *_UNTRUSTED),
-    *_rows(("nss",), CERTIFICATE_EXPIRED, "certificate-expired", "certificate-not-yet-valid"),
-    *_rows(("nss",), BAD_CERTIFICATE, "certificate-name-mismatch"),
-    *_rows(("nss",), CERTIFICATE_UNKNOWN, "certificate-usage"),
-    *_rows(("node",), None, *_SERVER_CERTIFICATE, note="completes the handshake, then closes"),
-    *_rows(("nginx proxy",), None, *_SERVER_CERTIFICATE, "certificate-bad-signature", "certificate-revoked",
-           "certificate-weak-digest", "certificate-weak-key", "certificate-name-constraints",
-           note="completes the handshake, then closes"),
-    *_rows((*_OPENSSL_CLIENTS, "nginx proxy"), HANDSHAKE_FAILURE, "dh-too-small"),
-    *_rows(("java",), HANDSHAKE_FAILURE, "extended-master-secret-missing"),
-    *_rows((*_OPENSSL_CLIENTS, "go", "java", "nginx proxy"), ILLEGAL_PARAMETER, "hello-retry-refused"),
-    *_rows(("openssl", "python", "curl", "nginx proxy"), PROTOCOL_VERSION, "protocol-mismatch",
-           note="the ServerHello's version is below the client's lowest"),
+    *_by_client(_OPENSSL_CLIENTS, UNKNOWN_CA, *_UNTRUSTED, "certificate-issuer-not-ca"),
+    *_by_client(_OPENSSL_CLIENTS, CERTIFICATE_EXPIRED, "certificate-expired"),
+    *_by_client(_OPENSSL_CLIENTS, BAD_CERTIFICATE, "certificate-not-yet-valid", "certificate-weak-digest", "certificate-weak-key"),
+    *_by_client(("openssl", "python"), BAD_CERTIFICATE, "certificate-name-mismatch"),
+    *_by_client(("curl",), None, "certificate-name-mismatch", note="checked after the handshake"),
+    *_by_client(_OPENSSL_CLIENTS, UNSUPPORTED_CERTIFICATE, "certificate-usage"),
+    *_by_client(_OPENSSL_CLIENTS, CERTIFICATE_UNKNOWN, "certificate-name-constraints"),
+    *_by_client(_OPENSSL_CLIENTS, CERTIFICATE_REVOKED, "certificate-revoked", note="where a CRL was given"),
+    *_by_client(_OPENSSL_CLIENTS, DECRYPT_ERROR, "certificate-bad-signature"),
+    *_by_client(("go", "gnutls"), BAD_CERTIFICATE, *_SERVER_CERTIFICATE, note="for everything about a certificate"),
+    *_by_client(("go",), BAD_CERTIFICATE, "certificate-bad-signature", "certificate-weak-digest", "certificate-issuer-not-ca",
+                "certificate-name-constraints", note="for everything about a certificate"),
+    *_by_client(("java",), CERTIFICATE_UNKNOWN, *_SERVER_CERTIFICATE, "certificate-name-constraints", "certificate-revoked"),
+    *_by_client(("java",), CERTIFICATE_EXPIRED, "certificate-expired", note="Java 25, and some of Java 17's handshakes below TLS 1.3"),
+    *_by_client(("java",), BAD_CERTIFICATE, "certificate-not-yet-valid", note="seen below TLS 1.3"),
+    *_by_client(("nss",), UNKNOWN_CA, *_UNTRUSTED),
+    *_by_client(("nss",), CERTIFICATE_EXPIRED, "certificate-expired", "certificate-not-yet-valid"),
+    *_by_client(("nss",), BAD_CERTIFICATE, "certificate-name-mismatch"),
+    *_by_client(("nss",), CERTIFICATE_UNKNOWN, "certificate-usage"),
+    *_by_client(("node",), None, *_SERVER_CERTIFICATE, note="completes the handshake, then closes"),
+    *_by_client(("nginx proxy",), None, *_SERVER_CERTIFICATE, "certificate-bad-signature", "certificate-revoked",
+                "certificate-weak-digest", "certificate-weak-key", "certificate-name-constraints",
+                note="completes the handshake, then closes"),
+    *_by_client((*_OPENSSL_CLIENTS, "nginx proxy"), HANDSHAKE_FAILURE, "dh-too-small"),
+    *_by_client(("java",), HANDSHAKE_FAILURE, "extended-master-secret-missing"),
+    *_by_client((*_OPENSSL_CLIENTS, "go", "java", "nginx proxy"), ILLEGAL_PARAMETER, "hello-retry-refused"),
+    *_by_client(("openssl", "python", "curl", "nginx proxy"), PROTOCOL_VERSION, "protocol-mismatch",
+                note="the ServerHello's version is below the client's lowest"),
 )  # fmt: skip
 
 # Servers that reject a ClientHello or the client's certificate.
 _BY_SERVERS = (
-    *_rows((*_SERVERS, "node"), PROTOCOL_VERSION, "protocol-mismatch"),
-    *_rows(("openssl", "nginx", "python", "gnutls"), HANDSHAKE_FAILURE, "protocol-mismatch",
-           note="OpenSSL's to a client with nothing above SSL 3.0; GnuTLS with TLS 1.3 only to one with TLS 1.2"),
-    *_rows(("gateway backend",), CLOSE_NOTIFY, "protocol-mismatch", note="fatal, as a backend of a gateway was seen to do"),
-    *_rows(_SERVERS, HANDSHAKE_FAILURE, "cipher-mismatch", "group-mismatch"),
-    *_rows(("java",), UNEXPECTED_MESSAGE, "group-mismatch", note="TLS 1.3"),
-    *_rows(_SERVERS, HANDSHAKE_FAILURE, "signature-algorithm-mismatch"),
-    *_rows(("java",), INTERNAL_ERROR, "signature-algorithm-mismatch", note="below TLS 1.3"),
-    *_rows(("java",), None, "signature-algorithm-mismatch", note="TLS 1.3"),
-    *_rows(("java", "nginx", "openssl"), NO_APPLICATION_PROTOCOL, "alpn-mismatch"),
-    *_rows(("nginx", "haproxy"), UNRECOGNIZED_NAME, "sni-missing", "sni-unknown"),
-    *_rows(("go",), INTERNAL_ERROR, "sni-missing", "sni-unknown"),
-    *_rows(("python",), HANDSHAKE_FAILURE, "sni-missing", note="as its callback says"),
-    *_rows(("openssl", "python", "java"), UNRECOGNIZED_NAME, "sni-unknown"),
-    *_rows(("openssl", "python"), CERTIFICATE_REQUIRED, "client-certificate-missing", note="TLS 1.3"),
-    *_rows(("openssl", "python"), HANDSHAKE_FAILURE, "client-certificate-missing", note="below TLS 1.3"),
-    *_rows(("go", "java"), BAD_CERTIFICATE, "client-certificate-missing"),
-    *_rows(("openssl", "python"), UNKNOWN_CA, *_CLIENT_UNTRUSTED),
-    *_rows(("openssl", "python"), CERTIFICATE_EXPIRED, "client-certificate-expired"),
-    *_rows(("openssl", "python"), BAD_CERTIFICATE, "client-certificate-not-yet-valid"),
-    *_rows(("openssl", "python"), UNSUPPORTED_CERTIFICATE, "client-certificate-usage"),
-    *_rows(("openssl", "python"), CERTIFICATE_REVOKED, "client-certificate-revoked"),
-    *_rows(("go",), BAD_CERTIFICATE, *_CLIENT_CERTIFICATE, note="for everything about a certificate"),
-    *_rows(("java",), CERTIFICATE_UNKNOWN, *_CLIENT_CERTIFICATE),
-    *_rows(("nginx",), None, *_CLIENT_CERTIFICATE, "client-certificate-missing",
-           note="completes the handshake and answers the first request with HTTP 400"),
-    *_rows(("node",), None, *_CLIENT_CERTIFICATE, note="completes the handshake, then resets"),
+    *_by_server((*_SERVERS, "node"), PROTOCOL_VERSION, "protocol-mismatch"),
+    *_by_server(("openssl", "nginx", "python", "gnutls"), HANDSHAKE_FAILURE, "protocol-mismatch",
+                note="OpenSSL's to a client with nothing above SSL 3.0; GnuTLS with TLS 1.3 only to one with TLS 1.2"),
+    *_by_server(("gateway backend",), CLOSE_NOTIFY, "protocol-mismatch", note="fatal, as a backend of a gateway was seen to do"),
+    *_by_server(_SERVERS, HANDSHAKE_FAILURE, "cipher-mismatch", "group-mismatch"),
+    *_by_server(("java",), UNEXPECTED_MESSAGE, "group-mismatch", note="TLS 1.3"),
+    *_by_server(("openssl", "nginx", "python", "go"), HANDSHAKE_FAILURE, "signature-algorithm-mismatch"),
+    *_by_server(("java",), INTERNAL_ERROR, "signature-algorithm-mismatch", note="below TLS 1.3"),
+    *_by_server(("java",), None, "signature-algorithm-mismatch", note="TLS 1.3"),
+    *_by_server(("java", "nginx", "openssl"), NO_APPLICATION_PROTOCOL, "alpn-mismatch"),
+    *_by_server(("nginx", "haproxy"), UNRECOGNIZED_NAME, "sni-missing", "sni-unknown"),
+    *_by_server(("go",), INTERNAL_ERROR, "sni-missing", "sni-unknown"),
+    *_by_server(("python",), HANDSHAKE_FAILURE, "sni-missing", note="as its callback says"),
+    *_by_server(("openssl", "python", "java"), UNRECOGNIZED_NAME, "sni-unknown"),
+    *_by_server(("openssl", "python"), CERTIFICATE_REQUIRED, "client-certificate-missing", note="TLS 1.3"),
+    *_by_server(("openssl", "python"), HANDSHAKE_FAILURE, "client-certificate-missing", note="below TLS 1.3"),
+    *_by_server(("go", "java"), BAD_CERTIFICATE, "client-certificate-missing"),
+    *_by_server(("openssl", "python"), UNKNOWN_CA, *_CLIENT_UNTRUSTED),
+    *_by_server(("openssl", "python"), CERTIFICATE_EXPIRED, "client-certificate-expired"),
+    *_by_server(("openssl", "python"), BAD_CERTIFICATE, "client-certificate-not-yet-valid"),
+    *_by_server(("openssl", "python"), UNSUPPORTED_CERTIFICATE, "client-certificate-usage"),
+    *_by_server(("openssl", "python"), CERTIFICATE_REVOKED, "client-certificate-revoked"),
+    *_by_server(("go",), BAD_CERTIFICATE, *_CLIENT_CERTIFICATE, note="for everything about a certificate"),
+    *_by_server(("java",), CERTIFICATE_UNKNOWN, *_CLIENT_CERTIFICATE),
+    *_by_server(("nginx",), None, *_CLIENT_CERTIFICATE, "client-certificate-missing",
+                note="completes the handshake and answers the first request with HTTP 400"),
+    *_by_server(("node",), None, *_CLIENT_CERTIFICATE, note="completes the handshake, then resets"),
 )  # fmt: skip
 
 OBSERVED: tuple[ObservedAlert, ...] = _BY_CLIENTS + _BY_SERVERS
@@ -201,6 +206,7 @@ def sent_for(alert: int | None) -> frozenset[str]:
 _reasons: dict[int | None, set[str]] = {}
 
 
-def stacks_sending(alert: int | None, reason: str) -> tuple[str, ...]:
-    """The stacks that were seen to send that alert for that reason."""
-    return tuple(dict.fromkeys(row.stack for row in OBSERVED if row.alert == alert and row.reason == reason))
+def stacks_sending(alert: int | None, reason: str, sender: str | None = None) -> tuple[str, ...]:
+    """The stacks that were seen to send that alert for that reason (as that side)."""
+    rows = [row for row in OBSERVED if row.alert == alert and row.reason == reason and sender in (None, row.sender)]
+    return tuple(dict.fromkeys([row.stack for row in rows]))

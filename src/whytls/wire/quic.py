@@ -6,9 +6,8 @@ from typing import Literal
 
 from whytls.wire.registry import version_name
 
-# RFC 9000 section 14.1: a client's Initial fills at least this; shorter long-header packets come from servers or later.
-_MAX_CONNECTION_ID = 20
-_MAX_CONNECTION_ID_OLD = 255  # for versions that we do not know, RFC 8999 sets no lower limit
+_MAX_CONNECTION_ID = 20  # RFC 9000 section 17.2
+_MAX_CONNECTION_ID_ANY = 255  # in a version negotiation, which serves versions to come (RFC 8999 section 6)
 
 _QUIC_VERSIONS = {1: "QUIC v1", 0x6B3343CF: "QUIC v2", 0x709A50C4: "QUIC v2 draft", 0: "QUIC version negotiation"}
 _DTLS_VERSIONS = (0xFEFF, 0xFEFD, 0xFEFC, 0x0100)
@@ -33,7 +32,7 @@ def udp_version(payload: bytes) -> str:
     number = int.from_bytes(payload[1:5], "big")
     if number >> 8 == 0xFF0000:
         return f"QUIC draft {number & 0xFF}"
-    if payload[1:2] == b"Q" and payload[2:5].isdigit():
+    if payload[1:2] in (b"Q", b"T") and payload[2:5].isdigit():
         return payload[1:5].decode("ascii")  # Google's own versions: Q046
     return _QUIC_VERSIONS.get(number, f"QUIC version 0x{number:08x}")
 
@@ -53,8 +52,8 @@ def _is_quic(payload: bytes) -> bool:
     number = int.from_bytes(payload[1:5], "big")
     known = number in _QUIC_VERSIONS or number >> 8 == 0xFF0000 or number & 0x0F0F0F0F == 0x0A0A0A0A
     if not known:
-        return payload[1:2] == b"Q" and payload[2:5].isdigit() and payload[0] & 0x30 != 0
-    longest = _MAX_CONNECTION_ID if number else _MAX_CONNECTION_ID_OLD
+        return payload[0] & 0x40 != 0 and payload[1:2] in (b"Q", b"T") and payload[2:5].isdigit()
+    longest = _MAX_CONNECTION_ID if number else _MAX_CONNECTION_ID_ANY
     if number and not payload[0] & 0x40:
         return False  # the fixed bit
     first = payload[5]

@@ -88,7 +88,8 @@ def _client_hello(body: bytes) -> ClientHello:
 
 
 def _server_hello(body: bytes) -> ServerHello:
-    at = Cursor(body, 3)
+    at = Cursor(body, 1)
+    at.take(2, "session_id_hit and certificate_type")
     version, certificate, size, connection = at.u16("version"), at.u16("lengths"), at.u16("lengths"), at.u16("lengths")
     at.take(certificate, "certificate")
     suites = _kinds(at.take(size - size % 3, "cipher_specs"))
