@@ -15,6 +15,7 @@ from whytls.capture.ladder import Lane
 from whytls.capture.outcome import Circumstances, Course, outcome_of
 from whytls.capture.sieve import Direction, Flow, Numbering
 from whytls.capture.tcp import (
+    ACK,
     ACKED,
     BEHIND,
     FIN,
@@ -35,32 +36,38 @@ from whytls.capture.tcp import (
     stream,
     without_copies,
 )
-from whytls.model import Coverage, Endpoint, Event, Handshake, Prelude, Seen, Side, Transport
+from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Prelude, Seen, Side, Transport
 from whytls.wire.message import Alert, ServerHello
+from whytls.wire.record import split
 from whytls.wire.registry import is_tls13
-from whytls.wire.transcript import SHAPE_LETTERS, START, advance, expected
+from whytls.wire.transcript import SHAPE_LETTERS, START, TABLE, advance, expected
 
 MOST_CLOSINGS = 16  # FIN and RST of one side that become events
 TTL_STEP = 1  # routes of one side differ by so much without meaning anything
 
-_SMALL = {kind: letter.lower() for kind, letter in SHAPE_LETTERS.items()}
+_LETTERS = {"client": SHAPE_LETTERS, "server": {kind: letter.lower() for kind, letter in SHAPE_LETTERS.items()}}
 _new = tuple.__new__
 
 
 class Reading:
-    """A flow with its streams arranged and its sides told apart."""
+    """A flow with its streams arranged and its sides told apart; ``client`` and ``server`` first, whoever opened it."""
 
-    __slots__ = ("at", "client", "client_stream", "copies", "course", "flow", "found", "packets", "server", "server_stream", "swapped")
+    __slots__ = (
+        "at", "client", "client_cut", "client_stream", "copies", "course", "flow", "found", "packets", "server", "server_cut",
+        "server_stream", "special", "swapped",
+    )  # fmt: skip
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.course = Course()
         first, second = flow.first, flow.second
         packets = [first.packets, second.packets]
+        special = [[p for p in some if p[FLAGS] & _SPECIAL] for some in packets]
         self.copies = False
-        if not (first.orderly and second.orderly) or _repeats(first.packets) or _repeats(second.packets):
+        if not (first.orderly and second.orderly) or len(special[0]) > 2 or len(special[1]) > 2:
             for index in (0, 1):
                 packets[index], copies = without_copies(packets[index])
+                special[index] = [p for p in packets[index] if p[FLAGS] & _SPECIAL]
                 self.copies = self.copies or copies
         a = stream(packets[0], first.base, orderly=first.orderly)
         b = stream(packets[1], second.base, orderly=second.orderly)
@@ -73,52 +80,51 @@ class Reading:
         if self.swapped:
             first, second, a, b = second, first, b, a
             packets.reverse()
-        self.client, self.server, self.packets = first, second, packets
+            special.reverse()
+        self.client, self.server, self.packets, self.special = first, second, packets, special
         self.client_stream, self.server_stream = a, b
         self.at = (self.found.client_at, self.found.server_at) if self.found else (0, 0)
+        self.client_cut = split(a.data, self.at[0]) if not flow.midway and a.pieces else None
+        self.server_cut = split(b.data, self.at[1]) if not flow.midway and b.pieces else None
+
+    def lanes(self, file: str) -> tuple[Lane, Lane]:
+        """Both directions read, client first."""
+        midway = self.flow.midway
+        server = Lane("server", self.server_stream, self.at[1], midway=midway, cut=self.server_cut, file=file)
+        client = Lane(
+            "client", self.client_stream, self.at[0], midway=midway, version=server.version, cut=self.client_cut, file=file
+        )
+        return client, server
 
     def handshake(self, numbering: Numbering) -> Handshake | None:
         """The Handshake, or None if there is nothing of TLS in the flow."""
-        midway = self.flow.midway
-        server = Lane("server", self.server_stream, self.at[1], midway=midway)
-        client = Lane("client", self.client_stream, self.at[0], midway=midway, version=server.version)
+        file = numbering.files[0] if numbering.files else ""
+        client, server = self.lanes(file)
         if not self._ours(client, server):
             return None
-        events = self._tcp_events("client", self.packets[0]) + self._tcp_events("server", self.packets[1])
-        opening, closing = _parted(events)
-        joined = opening + client.events + server.events + closing
-        joined.sort(key=_frame)
-        events = joined
+        opening, closing = self._tcp_events(file)
+        events = opening + client.events + server.events + closing
+        events.sort(key=_frame)
         version = client.version if client.version is not None else server.version
-        quiet = max(self.flow.until - events[-1].time, 0) if events else 0
+        ended_at = events[-1].time if events else 0
+        quiet = max(self.flow.until - ended_at, 0)
         coverage = self._coverage(client, server)
-        transport = self._transport(coverage)
-        about = Circumstances(
-            midway,
-            self.flow.evicted,
-            coverage.client,
-            coverage.server,
-            self.found is not None and not self.found.upgraded,
-            quiet,
-        )
+        transport = self._transport()
+        refused = self.found is not None and not self.found.upgraded
+        about = Circumstances(self.flow.midway, self.flow.evicted, coverage.client, coverage.server, refused, quiet)
         outcome, self.course = outcome_of(events, version, about, transport)
-        place = numbering.files[0] if numbering.files else ""
-        if numbering.single:
-            events = [_new(Event, (*e[:7], place)) for e in events]
-        else:
+        if not numbering.single:
             events = [_placed(e, numbering) for e in events]
         ends = endpoints(self.flow.key)
-        if self.swapped:
-            ends = (ends[1], ends[0])
         return Handshake(
-            client=ends[0],
-            server=ends[1],
-            events=tuple(events),
-            outcome=outcome,
-            started_at=self._started(),
-            ended_at=events[-1].time if events else 0,
-            quiet=quiet,
-            file=events[0].file if events else place,
+            ends[self.swapped],
+            ends[not self.swapped],
+            tuple(events),
+            outcome,
+            self._started(),
+            ended_at,
+            quiet,
+            events[0].file if events else file,
             shape=shape_of(events),
             version=version,
             client_hello=client.client_hello,
@@ -130,14 +136,14 @@ class Reading:
             certificate_request=server.certificate_request,
             server_key_exchange=server.server_key_exchange,
             resumed=not server.lost and resumed_of(events, server.server_hello),
-            **state_of(events, version, coverage is not _WHOLE),
             coverage=coverage,
             transport=transport,
-            prelude=self._prelude(numbering),
+            prelude=self._prelude(numbering) if self.found else None,
+            **state_of(events, version, coverage is not _WHOLE),
         )
 
     def _started(self) -> int:
-        return min([p[0][TIME] for p in self.packets if p], default=self.flow.begun)
+        return min([p[0][TIME] for p in self.packets if p], default=0)
 
     def _ours(self, client: Lane, server: Lane) -> bool:
         """Whether the flow is, or should have been, a TLS handshake."""
@@ -161,32 +167,35 @@ class Reading:
             return False
         if answered:
             return prelude.answers_plain_request(answered)
-        closed = [p for p in self.packets[1] if p[FLAGS] & (FIN | RST)]
-        left = [p for p in self.packets[0] if p[FLAGS] & (FIN | RST)]
-        return bool(closed) and (not left or closed[0][ORDER] < left[0][ORDER])
+        return self._server_left_first()
 
     def _never_began(self) -> bool:
         """No byte of either side: refused, unanswered, or closed by the server before the client spoke. A client that
         connects and goes is a health check."""
-        flags = [p for p in self.packets[1] if p[FLAGS] & (FIN | RST | UNREACHABLE)]
-        left = [p for p in self.packets[0] if p[FLAGS] & (FIN | RST)]
         if not self.packets[1] and self.server.acked < 0:
             return bool(self.packets[0]) and bool(self.packets[0][0][FLAGS] & SYN)
-        return bool(flags) and (not left or flags[0][ORDER] < left[0][ORDER])
+        return self._server_left_first()
 
-    def _tcp_events(self, side: Side, packets: list[Packet]) -> list[Event]:
-        events: list[Event] = []
-        for packet in packets:
-            flags = packet[FLAGS]
-            if flags & (SYN | FIN | RST | UNREACHABLE) and len(events) < MOST_CLOSINGS:
-                if flags & SYN:
-                    kind = "syn-ack" if flags & 0x10 else "syn"
-                elif flags & RST:
-                    kind = "rst"
-                else:
-                    kind = "fin" if flags & FIN else "icmp-unreachable"
-                events.append(_new(Event, (kind, side, packet[ORDER], packet[TIME], None, 0, packet[LENGTH], "")))
-        return events
+    def _server_left_first(self) -> bool:
+        """Whether the server closed, reset or was unreachable before the client left."""
+        closed, left = ([p for p in some if p[FLAGS] & (FIN | RST | UNREACHABLE)] for some in reversed(self.special))
+        return bool(closed) and (not left or closed[0][ORDER] < left[0][ORDER])
+
+    def _tcp_events(self, file: str) -> tuple[list[Event], list[Event]]:
+        """SYNs, which stand before the bytes of their own frame, and FINs and RSTs, which stand behind them."""
+        opening: list[Event] = []
+        closing: list[Event] = []
+        side: Side = "client"
+        for packets in self.special:
+            for packet in packets[:MOST_CLOSINGS]:
+                flags = packet[FLAGS]
+                kind = _KINDS[flags & _SPECIAL]
+                if flags & SYN and flags & ACK:
+                    kind = "syn-ack"
+                event = _new(Event, (kind, side, packet[ORDER], packet[TIME], None, 0, packet[LENGTH], file))
+                (opening if flags & SYN else closing).append(event)
+            side = "server"
+        return opening, closing
 
     def _coverage(self, client: Lane, server: Lane) -> Coverage:
         a, b = self.client_stream, self.server_stream
@@ -205,34 +214,38 @@ class Reading:
             evicted=self.flow.evicted,
         )
 
-    def _transport(self, coverage: Coverage) -> Transport:
+    def _transport(self) -> Transport:
         a, b = self.client_stream, self.server_stream
         sent, answered = self.packets
-        syns = [p for p in sent if p[FLAGS] & SYN]
-        syn_acks = [p for p in answered if p[FLAGS] & SYN]
-        client_acked, server_acked = _acked(self.server, a), _acked(self.client, b)
-        reason = _foreign_reset(answered, sent, b, "server") or _foreign_reset(sent, answered, a, "client")
-        largest = 0
+        syns = [p for p in self.special[0] if p[FLAGS] & SYN]
+        syn_acks = [p for p in self.special[1] if p[FLAGS] & SYN]
+        client_acked = _acked(self.server, answered, a)
+        largest, reason = 0, ""
         if client_acked < a.reach:
             unacked = [p[LENGTH] for p in sent if p[LENGTH] and position(p[SEQ], a.base) + p[LENGTH] > client_acked]
             largest = max(unacked, default=0)
+        if any(p[FLAGS] & RST for p in self.special[1]):
+            reason = _foreign_reset(answered, sent, b, "server")
+        if not reason and any(p[FLAGS] & RST for p in self.special[0]):
+            reason = _foreign_reset(sent, answered, a, "client")
+        swapped = self.swapped
         return Transport(
-            initiator="server" if self.swapped else "client",
-            syn_seen=bool(syns if not self.swapped else syn_acks),
-            syn_ack_seen=bool(syn_acks if not self.swapped else syns),
-            syn_count=len(syns if not self.swapped else syn_acks),
-            client_acked=client_acked,
-            server_acked=server_acked,
-            client_bytes=a.recorded,
-            server_bytes=b.recorded,
-            client_retransmissions=a.repeated,
-            server_retransmissions=b.repeated,
-            largest_unacknowledged=largest,
-            foreign_reset=bool(reason),
-            foreign_reset_reason=reason,
-            duplicated=self.copies,
-            client_syn_ttl=syns[0][TTL] if syns else 0,
-            server_syn_ttl=syn_acks[0][TTL] if syn_acks else 0,
+            "server" if swapped else "client",
+            bool(syn_acks if swapped else syns),
+            bool(syns if swapped else syn_acks),
+            len(syn_acks if swapped else syns),
+            client_acked,
+            _acked(self.client, sent, b),
+            a.recorded,
+            b.recorded,
+            a.repeated,
+            b.repeated,
+            largest,
+            bool(reason),
+            reason,
+            self.copies,
+            syns[0][TTL] if syns else 0,
+            syn_acks[0][TTL] if syn_acks else 0,
         )
 
     def _prelude(self, numbering: Numbering) -> Prelude | None:
@@ -247,18 +260,20 @@ class Reading:
         return Prelude(found.kind, frames, found.target, found.upgraded, found.refusal)
 
 
+_SPECIAL = SYN | FIN | RST | UNREACHABLE
+_KINDS: dict[int, EventKind] = {UNREACHABLE: "icmp-unreachable"}
+for _flags in range(1, 8):
+    _KINDS[_flags] = "syn" if _flags & SYN else "rst" if _flags & RST else "fin"
 _WHOLE = Coverage()
 _METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH"))
 
 
 def shape_of(events: list[Event]) -> str:
     """The events in letters; a row of encrypted records of one side is one letter."""
-    letters = ""
-    for kind, sender, *_ in events:
-        letter = SHAPE_LETTERS[kind] if sender == "client" else _SMALL[kind]
-        if letter not in ("D", "d") or letters[-1:] != letter:
-            letters += letter
-    return letters
+    shape = "".join([_LETTERS[event[1]][event[0]] for event in events])
+    while "DD" in shape or "dd" in shape:
+        shape = shape.replace("DD", "D").replace("dd", "d")
+    return shape
 
 
 class State(TypedDict):
@@ -272,7 +287,10 @@ def state_of(events: list[Event], version: int | None, gap: bool) -> State:
     """How far the handshake came, and what was due (wire/transcript.py)."""
     state = START
     for kind, sender, *_ in events:
-        state = advance(state, sender, kind, version, gap)
+        if gap or kind == "server-hello":
+            state = advance(state, sender, kind, version, gap)
+        else:
+            state = TABLE.get((state, sender, kind), state)
     return {"state": state, "expected": expected(state)}
 
 
@@ -328,16 +346,6 @@ def _frame(event: Event) -> int:
     return event[2]
 
 
-def _parted(events: list[Event]) -> tuple[list[Event], list[Event]]:
-    """SYNs, which stand before the bytes of their own frame, and FINs and RSTs, which stand behind them."""
-    return [e for e in events if e.kind[:3] == "syn"], [e for e in events if e.kind[:3] != "syn"]
-
-
-def _repeats(packets: list[Packet]) -> bool:
-    """Whether a SYN, FIN or RST stands there more than once."""
-    return len([p for p in packets if p[FLAGS] & 7]) > 2 or (len(packets) > 1 and bool(packets[0][FLAGS] & packets[1][FLAGS] & SYN))
-
-
 def _second_is_client(flow: Flow, a: Stream, b: Stream) -> bool:
     """Whether the side that did not open the connection is the TLS client (FTP's data, or a recording that began later)."""
     if flow.first.packets and not flow.midway and b.data[:1] != b"\x16":
@@ -385,11 +393,16 @@ def _placed(event: Event, numbering: Numbering) -> Event:
     return event._replace(frame=frame, first_frame=first, file=file)
 
 
-def _acked(receiver: Direction, lane: Stream) -> int:
-    """How many bytes of a stream the other end acknowledged."""
-    if receiver.acked < 0 or lane.base < 0:
+def _acked(receiver: Direction, packets: list[Packet], lane: Stream) -> int:
+    """How many bytes of a stream the other end acknowledged, with a pure acknowledgement or on one of its packets."""
+    base = lane.base
+    if base < 0:
         return 0
-    return min(max(position(receiver.acked, lane.base), 0), lane.reach)
+    most = position(receiver.acked, base) if receiver.acked >= 0 else 0
+    for packet in packets[-3:]:
+        if packet[FLAGS] & ACK:
+            most = max(most, position(packet[ACKED], base))
+    return min(max(most, 0), lane.reach)
 
 
 def _foreign_reset(packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from whytls.capture.outcome import ALERT_SIZES, SHORT_ANSWER
 from whytls.capture.tcp import LENGTH, ORDER
-from whytls.wire.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Split, split
+from whytls.wire.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Split
 
 if TYPE_CHECKING:
     from whytls.capture.assemble import Reading
@@ -32,7 +32,9 @@ def plainly_completed(reading: Reading) -> bool:
     a, b = reading.client_stream, reading.server_stream
     if b.reach <= SHORT_ANSWER or not a.pieces:
         return False
-    client, server = split(a.data, reading.at[0]), split(b.data, reading.at[1])
+    client, server = reading.client_cut, reading.server_cut
+    if client is None or server is None:
+        return False
     if client.stop not in ("", "incomplete") or server.stop not in ("", "incomplete"):
         return False
     if not client.records or not server.records or server.records[0].content_type != HANDSHAKE:

@@ -28,7 +28,8 @@ from whytls.wire.message import (
     ServerKeyExchange,
     read,
 )
-from whytls.wire.record import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, SSLV2, Record, Split, looks_like_records, looks_like_tls, split
+from whytls.wire.record import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, SSLV2, Split, looks_like_records, looks_like_tls, split
+from whytls.wire.registry import is_tls13
 
 MESSAGES: dict[int, EventKind] = {
     0: "hello-request",
@@ -48,15 +49,30 @@ MESSAGES: dict[int, EventKind] = {
 FIRST_ENCRYPTED, LAST_ENCRYPTED = 40, 8  # encrypted records of one side that become events
 HEAD = 256  # foreign bytes kept
 _REPEATING = frozenset((11, 13, 22))  # messages that are the same in every handshake of a server: no randoms in them
-_CACHED = 512
+_CACHED, MOST_CACHED = 256, 16 << 10
 _cache: dict[tuple[int, int | None, bytes], Message] = {}
 _new = tuple.__new__
 
 
 class Lane:
-    """Reads one direction; ``version`` and ``suite`` are what the other direction's hello said."""
+    """Reads one direction; ``version`` is what the other direction's hello said, ``cut`` the records of its first piece if known."""
 
-    def __init__(self, sender: Side, stream: Stream, at: int, *, midway: bool = False, version: int | None = None) -> None:
+    __slots__ = (
+        "_encrypted", "_file", "_midway", "_pending", "_pending_first", "certificate_request", "chain", "changed", "client_hello",
+        "events", "lost", "retried_hello", "retry", "sender", "server_hello", "server_key_exchange", "stream", "suite", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sender: Side,
+        stream: Stream,
+        at: int,
+        *,
+        midway: bool = False,
+        version: int | None = None,
+        cut: Split | None = None,
+        file: str = "",
+    ) -> None:
         self.sender: Side = sender
         self.stream = stream
         self.events: list[Event] = []
@@ -71,25 +87,27 @@ class Lane:
         self.server_key_exchange: ServerKeyExchange | None = None
         self.changed = False  # the sender has changed its keys
         self.lost = False  # bytes could not be read, for they are missing or do not begin with a record
+        self._file = file
         self._midway = midway
         self._pending = b""  # the beginning of a message whose rest stands in the next record
-        self._pending_at = 0
+        self._pending_first = 0  # and the frame where it begins
         self._encrypted = 0
-        self._read(at)
+        pieces = stream.pieces
+        if cut is not None and len(pieces) == 1 and not stream.gaps:
+            self._piece(0, pieces[0][1], cut)
+        elif pieces or stream.gaps:
+            self._read(at)
         if self._encrypted > FIRST_ENCRYPTED + LAST_ENCRYPTED:
             self._thin_out()
 
     # ------------------------------------------------------------------ pieces and gaps
 
     def _read(self, at: int) -> None:
-        pieces = self.stream.pieces
-        if len(pieces) == 1 and not self.stream.gaps and pieces[0][0] == 0 and not self._midway:
-            self._piece(0, pieces[0][1], at)
-            return
+        """Read piece by piece, over holes."""
         resume = at
         gaps = iter(self.stream.gaps)
         gap = next(gaps, None)
-        for start, data in pieces:
+        for start, data in self.stream.pieces:
             while gap is not None and gap.position < start:
                 self._gap(gap.position, gap.length)
                 gap = next(gaps, None)
@@ -100,7 +118,7 @@ class Lane:
             elif begin < len(data):
                 if begin > max(resume - start, 0) and not certain:
                     self._gap(start, begin)
-                resume = self._piece(start, data, begin)
+                resume = self._piece(start, data, split(data, begin))
         if gap is not None:
             self._gap(gap.position, gap.length)
 
@@ -116,36 +134,42 @@ class Lane:
 
     def _gap(self, at: int, length: int) -> None:
         self.lost = True
-        if length > 0:
-            packet = self.stream.packet_at(at)
-            self._add("gap", packet, None, 0, length)
+        if length > 0 and self.stream.carriers:
+            self._add("gap", self.stream.packet_at(at), None, 0, length)
 
     def _add(self, kind: EventKind, packet: Packet, value: Message | None, first: int, length: int) -> None:
         order = packet[ORDER]
-        self.events.append(_new(Event, (kind, self.sender, order, packet[TIME], value, 0 if first == order else first, length, "")))
+        if first == order:
+            first = 0
+        self.events.append(_new(Event, (kind, self.sender, order, packet[TIME], value, first, length, self._file)))
 
     # ------------------------------------------------------------------ records
 
-    def _piece(self, start: int, data: bytes, at: int) -> int:
-        """Read the records of a piece from ``at`` on; the position where the next one stands."""
-        cut = split(data, at)
-        completing = self.stream.completing
-        for record in cut.records:
-            kind, _, offset, begin, end = record
-            packet = completing(start + offset, start + end)
+    def _piece(self, start: int, data: bytes, cut: Split) -> int:
+        """The records of a piece, and what stands behind them; the position where the next one stands."""
+        stream, ordered = self.stream, self.stream.ordered
+        ends, carriers, i, j = stream.ends, stream.carriers, 0, 0
+        for kind, _, offset, begin, end in cut.records:
+            if ordered:
+                while ends[i] <= offset:
+                    i += 1
+                j = max(i, j)
+                while ends[j] < end:
+                    j += 1
+                first, packet = carriers[i][ORDER], carriers[j]
+            else:
+                first, packet = stream.frame_at(start + offset), stream.completing(start + offset, start + end)
             if kind == HANDSHAKE and not self.changed:
-                self._handshake(data, start, record, packet)
+                self._handshake(data, begin, end, first, packet)
             elif kind == CHANGE_CIPHER_SPEC and not self.changed:
-                self._add("change-cipher-spec", packet, None, self.stream.frame_at(start + offset), end - begin)
-                self.changed = self.version is None or self.version < 0x0304
+                self._add("change-cipher-spec", packet, None, first, end - begin)
+                self.changed = not is_tls13(self.version)
             elif kind == ALERT and end - begin == 2 and not (self.changed and self.version is not None):
-                alert = Alert(data[begin], data[begin + 1])
-                self._add("alert", packet, alert, self.stream.frame_at(start + offset), 2)
+                self._add("alert", packet, _new(Alert, (data[begin], data[begin + 1])), first, 2)
             elif kind == SSLV2:
-                self._sslv2(data, start, record, packet)
+                self._sslv2(data[begin:end], first, packet)
             else:
                 self._encrypted += 1
-                first = self.stream.frame_at(start + offset)
                 self._add("encrypted", packet, _new(EncryptedRecord, (kind, end - begin)), first, end - begin)
         return self._rest(start, data, cut) if cut.stop else start + cut.end
 
@@ -164,15 +188,14 @@ class Lane:
             return self._stub(start, data, cut.end)
         end = at + 5 + cut.announced
         kind = data[cut.end]
-        record = Record(kind, 0, cut.end, cut.end + 5, len(data))
+        last = self.stream.packet_at(min(end, start + len(data)) - 1)
         if kind == HANDSHAKE and not self.changed:
-            self._handshake(data, start, record, None)
+            self._handshake(data, cut.end + 5, len(data), self.stream.frame_at(at), last)
             if self._pending and end <= self.stream.reach:
-                self._cut_message(end)
+                self._cut_message(last)
         elif end <= self.stream.reach:  # it was sent, only not recorded to its end; what it is shows all the same
             self._encrypted += 1
-            packet = self.stream.packet_at(min(end, start + len(data)) - 1)
-            self._add("encrypted", packet, EncryptedRecord(kind, cut.announced), packet[ORDER], cut.announced)
+            self._add("encrypted", last, EncryptedRecord(kind, cut.announced), last[ORDER], cut.announced)
         return end
 
     def _stub(self, start: int, data: bytes, at: int) -> int:
@@ -198,10 +221,10 @@ class Lane:
         value = ForeignBytes(data[at : at + HEAD], len(data) - at)
         self._add("foreign", packet, value, packet[ORDER], len(data) - at)
 
-    def _sslv2(self, data: bytes, start: int, record: Record, packet: Packet) -> None:
+    def _sslv2(self, body: bytes, first: int, packet: Packet) -> None:
         from whytls.wire.sslv2 import read_sslv2  # rare
 
-        value = read_sslv2(data[record.start : record.end])
+        value = read_sslv2(body)
         kind: EventKind = "other-message"
         if isinstance(value, ClientHello):
             kind = "client-hello"
@@ -211,7 +234,7 @@ class Lane:
             self.server_hello, self.version = value, value.version
         elif isinstance(value, MalformedMessage):
             kind = "malformed"
-        self._add(kind, packet, value, self.stream.frame_at(start + record.offset), record.end - record.start)
+        self._add(kind, packet, value, first, len(body))
 
     def _thin_out(self) -> None:
         """Keep the first and last encrypted records."""
@@ -226,52 +249,45 @@ class Lane:
 
     # ------------------------------------------------------------------ messages
 
-    def _handshake(self, data: bytes, start: int, record: Record, packet: Packet | None) -> None:
-        """The messages that end in this record; ``packet`` completes it (None: it is not complete)."""
-        body, at, end, origin = data, record.start, record.end, start
+    def _handshake(self, data: bytes, at: int, end: int, first: int, packet: Packet) -> None:
+        """The messages that end in a record with the body ``data[at:end]``, which lies between these packets."""
+        begins = first
         if self._pending:
-            origin = self._pending_at
-            body = self._pending + data[at:end]
-            at, end = 0, len(body)
-        first = at
+            begins = self._pending_first
+            data = self._pending + data[at:end]
+            at, end = 0, len(data)
         while end - at >= 4:
-            number, size = body[at], int.from_bytes(body[at + 1 : at + 4], "big")
+            number, size = data[at], data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
             stop = at + 4 + size
             if size > MAX_MESSAGE or (self._midway and number not in MESSAGES):
-                self._unreadable(number, size, start, record)
+                self._unreadable(number, size, end - at, packet)
                 return
             if stop > end:
                 break
-            begin = self._pending_at if self._pending and at == 0 else start + record.offset
-            last = packet or self.stream.completing(start + record.offset, origin + stop if origin == start else start + record.end)
-            self._message(number, body[at + 4 : stop], last, self.stream.frame_at(begin))
+            self._message(number, data[at + 4 : stop], packet, begins)
+            begins = first
             at = stop
-        if at > first or not self._pending:
-            self._pending_at = start + record.offset
-        self._pending = body[at:end]
+        self._pending_first = begins
+        self._pending = data[at:end]
 
-    def _unreadable(self, number: int, size: int, start: int, record: Record) -> None:
+    def _unreadable(self, number: int, size: int, length: int, packet: Packet) -> None:
         """A handshake record that begins with no message: encrypted, if its keys were changed before the recording began."""
         self._pending = b""
-        packet = self.stream.completing(start + record.offset, start + record.end)
-        length = record.end - record.start
         self.changed = True
         if self._midway:
             self._encrypted += 1
-            self._add("encrypted", packet, EncryptedRecord(HANDSHAKE, length), packet[ORDER], length)
+            self._add("encrypted", packet, EncryptedRecord(HANDSHAKE, length), 0, length)
         else:
             problem = f"a message of type {number} announces {size} bytes"
-            self._add("malformed", packet, MalformedMessage(number, problem), packet[ORDER], length)
+            self._add("malformed", packet, MalformedMessage(number, problem), 0, length)
 
-    def _cut_message(self, end: int) -> None:
+    def _cut_message(self, packet: Packet) -> None:
         """A message that was sent and recorded only in part: named, without a value."""
-        number = self._pending[0]
+        kind = MESSAGES.get(self._pending[0])
         self._pending = b""
-        kind = MESSAGES.get(number)
         if kind is not None:
-            packet = self.stream.packet_at(end - 1)
             self.lost = True
-            self._add(kind, packet, None, self.stream.frame_at(self._pending_at), 0)
+            self._add(kind, packet, None, self._pending_first, 0)
 
     def _message(self, number: int, body: bytes, packet: Packet, first: int) -> None:
         value = self._value(number, body)
@@ -296,7 +312,7 @@ class Lane:
 
     def _value(self, number: int, body: bytes) -> Message:
         """The message's value; those that repeat byte for byte are read once."""
-        if number not in _REPEATING:
+        if number not in _REPEATING or len(body) > MOST_CACHED:
             return read(number, body, self.version, self.suite)
         key = (number, self.version, body)
         value = _cache.get(key)

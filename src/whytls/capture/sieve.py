@@ -89,7 +89,7 @@ class Direction:
 class Flow:
     """One TCP connection, or what was recorded of it; ``first`` is who opened it (or was seen first)."""
 
-    __slots__ = ("begun", "decided", "due", "ended", "evicted", "first", "key", "midway", "peer", "second", "until")
+    __slots__ = ("decided", "ended", "evicted", "first", "key", "midway", "peer", "second", "until")
 
     def __init__(self, key: bytes, peer: bytes) -> None:
         self.key, self.peer = key, peer
@@ -97,16 +97,14 @@ class Flow:
         self.second = Direction(self, 1)
         self.midway = False  # no SYN: the recording begins later than the connection
         self.ended = 0  # a bit for each side that sent FIN; 3 after a RST
-        self.due = 0  # when it is to be handed over, once it has ended
         self.evicted = False
         self.decided = False
-        self.begun = 0  # the time of its first packet
         self.until = 0  # the recording's clock when it was handed over
 
     @property
     def last_time(self) -> int:
         """The time of the last kept packet."""
-        return max([d.packets[-1][TIME] for d in (self.first, self.second) if d.packets], default=self.begun)
+        return max([d.packets[-1][TIME] for d in (self.first, self.second) if d.packets], default=0)
 
     @property
     def cost(self) -> int:
@@ -165,7 +163,7 @@ class Sieve:
         self._order = 0
         self._file: str | None = None
         self._before = 0
-        self._lingering: deque[Flow] = deque()
+        self._lingering: deque[tuple[int, Flow]] = deque()  # flows that have ended, and when they are handed over
         self._next_sweep = 0
         self._named: dict[bytes, None] = {}
         self._reassembly = ip.Reassembly()
@@ -198,7 +196,7 @@ class Sieve:
         for order, start, end in packets:
             b, p = buf, start + skip
             kind = b[p + at : p + at + 2] if framed else RAW_KIND.get(b[p] >> 4, b"") if plain and p < end else b""
-            if kind in TAGS:
+            if kind != IPV4 and kind in TAGS:
                 while kind in TAGS:
                     p += 4
                     kind = b[p - 2 : p]
@@ -225,6 +223,7 @@ class Sieve:
                     continue  # decided: bulk data, late acknowledgements
                 if base == (segment(b, t + 4)[0] + 1) & WRAP:
                     continue  # its SYN again
+            direction = live(key)
             seq, ack, bits = segment(b, t + 4)
             data = t + (bits >> 12) * 4
             if kind == IPV4:
@@ -236,50 +235,63 @@ class Sieve:
             if stop <= t:
                 stop = end  # segmentation offload: the length is not filled in
             length = stop - data
-            direction = live(key)
-            if length <= 0:
-                if not bits & 7:
-                    if direction is not None and (direction.acked < 0 or (ack - direction.acked) & WRAP < BEHIND):
-                        direction.acked = ack
-                    continue
-                length = 0
+            if length <= 0 and not bits & 7:
+                if direction is not None and (direction.acked < 0 or (ack - direction.acked) & WRAP < BEHIND):
+                    direction.acked = ack
+                continue
             payload = b[data : stop if stop < end else end]
-            if direction is None or (bits & SYN and direction.base >= 0 and (seq + 1) & WRAP != direction.base):
-                direction = self._open(key, direction, bits, seq, ack, payload)
-                if direction is None:
-                    continue
-            # 3. keep it
-            if bits & SYN:
-                seq = (seq + 1) & WRAP
-            if direction.base < 0:
-                direction.base = direction.next = seq
-            if seq != direction.next or len(payload) != length:
-                direction.orderly = False
-                if length and not bits & 7 and not self._fits(direction, seq):
-                    continue
-            if length:
-                if direction.kind <= 0 and self._dropped(direction, seq, payload):
-                    continue
-                direction.size += len(payload)
-            if seq == direction.next:
-                direction.next = (seq + length + (bits & 1)) & WRAP
-            if bits & 0x10 and (direction.acked < 0 or (ack - direction.acked) & WRAP < BEHIND):
-                direction.acked = ack
-            time = when(buf, start)
             if kind == IPV4:
                 ttl, ident = b[p + 8], b[p + 4] << 8 | b[p + 5]
             elif kind:
                 ttl, ident = b[p + 7], -1
             else:
                 ttl, ident = located.ttl, -1
-            direction.packets.append((order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident))
-            held += len(payload) + OVERHEAD
-            if bits & 5:
-                self._closing(direction, bits, time)
-            far = length and (seq - direction.base) & WRAP >= LIMIT
-            if far or direction.size > MAX_FLOW or len(direction.packets) > MAX_PACKETS:
-                self._decide(direction.flow)  # past any handshake
+            # 3. keep it: at once what plainly continues a flow, the rest with care
+            if direction is not None and not bits & 7 and seq == direction.next and direction.kind > 0 and stop <= end:
+                direction.next = (seq + length) & WRAP
+                direction.size += length
+                kept = direction.packets
+                kept.append((order, when(buf, start), bits & 0xFF, seq, ack, ttl, payload, length, ident))
+                held += length + OVERHEAD
+                if direction.size >= LIMIT or len(kept) > MAX_PACKETS:
+                    self._decide(direction.flow)  # past any handshake
+                continue
+            length = max(length, 0)
+            if direction is None or (bits & SYN and direction.base >= 0 and (seq + 1) & WRAP != direction.base):
+                direction = self._open(key, direction, bits, seq, ack, payload)
+                if direction is None:
+                    continue
+            if bits & SYN:
+                seq = (seq + 1) & WRAP
+            if self._takes(direction, bits, seq, payload, length):
+                time = when(buf, start)
+                direction.packets.append((order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident))
+                held += len(payload) + OVERHEAD
+                if bits & 5:
+                    self._closing(direction, bits, time)
+                if direction.size > MAX_FLOW or len(direction.packets) > MAX_PACKETS:
+                    self._decide(direction.flow)
         self.held += held
+
+    def _takes(self, direction: Direction, bits: int, seq: int, payload: bytes, length: int) -> bool:
+        """Whether to keep a packet that needs care: a first one, one out of order, cut short, or with SYN, FIN or RST."""
+        if direction.base < 0:
+            direction.base = direction.next = seq
+        if seq == direction.next and len(payload) == length:
+            if (seq - direction.base) & WRAP >= LIMIT and length:
+                self._decide(direction.flow)
+                return False
+        else:
+            direction.orderly = False
+            if length and not bits & 7 and not self._fits(direction, seq):
+                return False
+        if length:
+            if direction.kind <= 0 and self._dropped(direction, seq, payload):
+                return False
+            direction.size += len(payload)
+        if seq == direction.next:
+            direction.next = (seq + length + (bits & 1)) & WRAP
+        return True
 
     # ------------------------------------------------------------------ steps of the loop that few packets need
 
@@ -295,7 +307,6 @@ class Sieve:
         answers = flags & 0x12 == 0x12  # a SYN-ACK whose SYN was not recorded
         flow = Flow(peer, key) if answers else Flow(key, peer)
         flow.midway = midway
-        flow.begun = self.clock
         mine, other = (flow.second, flow.first) if answers else (flow.first, flow.second)
         if flags & 0x10 and (midway or answers):
             other.base = other.next = ack
@@ -311,7 +322,7 @@ class Sieve:
     def _fits(self, direction: Direction, seq: int) -> bool:
         """Whether a segment out of order is near enough to be of use; too many that are not give the flow up."""
         ahead = (seq - direction.base) & WRAP
-        if ahead < 2 * LIMIT:
+        if ahead < LIMIT:
             return True
         if ahead < BEHIND:
             direction.far += 1
@@ -341,8 +352,7 @@ class Sieve:
         before = flow.ended
         flow.ended |= 3 if flags & 4 else 1 << direction.side
         if flow.ended == 3 and before != 3:
-            flow.due = time + LINGER
-            self._lingering.append(flow)
+            self._lingering.append((time + LINGER, flow))
 
     def _elsewhere(
         self, buf: bytes, start: int, end: int, p: int, kind: bytes, link: int, order: int, when: Clock
@@ -430,8 +440,8 @@ class Sieve:
         """After a run, with the time of its last packet: hand over what has ended, is idle, or is too much."""
         self.clock = now
         lingering = self._lingering
-        while lingering and lingering[0].due <= now:
-            self._decide(lingering.popleft())
+        while lingering and lingering[0][0] <= now:
+            self._decide(lingering.popleft()[1])
         if now >= self._next_sweep or now < self._next_sweep - self._idle:
             self._next_sweep = now + self._idle // 4
             for direction in list(self.live.values()):
@@ -443,7 +453,7 @@ class Sieve:
     def _relieve(self) -> None:
         """Too much is held: what has ended goes first, then the oldest half."""
         while self._lingering and self.held > BUDGET // 2:
-            self._decide(self._lingering.popleft())
+            self._decide(self._lingering.popleft()[1])
         if self.held <= BUDGET and len(self.live) <= 2 * MAX_FLOWS:
             return
         for direction in list(self.live.values()):

@@ -60,7 +60,7 @@ class Gap(NamedTuple):
 class Stream:
     """The bytes of one direction; see the theory above."""
 
-    __slots__ = ("_ends", "_packets", "base", "contradiction", "gaps", "pieces", "reach", "repeated", "snapped")
+    __slots__ = ("base", "carriers", "contradiction", "ends", "gaps", "ordered", "pieces", "reach", "repeated", "snapped")
 
     def __init__(self, base: int) -> None:
         self.base = base  # sequence number of position 0
@@ -70,8 +70,9 @@ class Stream:
         self.repeated = 0  # segments that were sent again
         self.contradiction = False
         self.snapped = False
-        self._ends: list[int] = []  # where each stretch of bytes ends, and the packet that brought it
-        self._packets: list[Packet] = []
+        self.ends: list[int] = []  # where each stretch of bytes ends, and in carriers the packet that brought it
+        self.carriers: list[Packet] = []
+        self.ordered = False  # the carriers stand in the order of the recording
 
     @property
     def data(self) -> bytes:
@@ -81,7 +82,7 @@ class Stream:
     @property
     def end(self) -> int:
         """The position behind the last recorded byte."""
-        return self._ends[-1] if self._ends else 0
+        return self.ends[-1] if self.ends else 0
 
     @property
     def recorded(self) -> int:
@@ -90,13 +91,13 @@ class Stream:
 
     def packet_at(self, position: int) -> Packet:
         """The packet that brought the byte at a position (for one in a gap: the next that follows, else the last)."""
-        index = bisect_right(self._ends, position)
-        return self._packets[index] if index < len(self._packets) else self._packets[-1]
+        index = bisect_right(self.ends, position)
+        return self.carriers[index] if index < len(self.carriers) else self.carriers[-1]
 
     def end_of_packet(self, position: int) -> int:
         """The position behind the bytes that the packet at a position brought."""
-        index = bisect_right(self._ends, position)
-        return self._ends[index] if index < len(self._ends) else max(self.end, position + 1)
+        index = bisect_right(self.ends, position)
+        return self.ends[index] if index < len(self.ends) else max(self.end, position + 1)
 
     def frame_at(self, position: int) -> int:
         """The frame that brought the byte at a position."""
@@ -104,26 +105,16 @@ class Stream:
 
     def completing(self, start: int, stop: int) -> Packet:
         """The packet with which the last missing byte of start..stop was recorded (the latest one, after reordering)."""
-        ends = self._ends
+        ends = self.ends
         last = bisect_right(ends, stop - 1)
         if last >= len(ends):
             last = len(ends) - 1
-        found = self._packets[last]
+        found = self.carriers[last]
         first = bisect_right(ends, start)
         if first < last:
-            for packet in self._packets[first:last]:
+            for packet in self.carriers[first:last]:
                 if packet[ORDER] > found[ORDER]:
                     found = packet
-        return found
-
-    def beginning(self, start: int, stop: int) -> Packet:
-        """The packet with which the first byte of start..stop was recorded (the earliest one, after reordering)."""
-        ends = self._ends
-        first = min(bisect_right(ends, start), len(ends) - 1)
-        found = self._packets[first]
-        for packet in self._packets[first + 1 : bisect_right(ends, stop - 1) + 1]:
-            if packet[ORDER] < found[ORDER]:
-                found = packet
         return found
 
 
@@ -140,9 +131,10 @@ def stream(packets: list[Packet], base: int, *, orderly: bool = False) -> Stream
     if carrying:
         payloads = [p[PAYLOAD] for p in carrying]
         result.pieces.append((0, payloads[0] if len(payloads) == 1 else b"".join(payloads)))
-        result._packets = carrying
-        result._ends = list(accumulate(map(len, payloads)))
-        result.reach = result._ends[-1]
+        result.carriers = carrying
+        result.ends = list(accumulate(map(len, payloads)))
+        result.ordered = True
+        result.reach = result.ends[-1]
     return result
 
 
@@ -255,8 +247,8 @@ def _join(result: Stream, parts: list[tuple[int, Packet, bytes]]) -> None:
             begin = start
         run.append(payload)
         at = start + len(payload)
-        result._ends.append(at)
-        result._packets.append(packet)
+        result.ends.append(at)
+        result.carriers.append(packet)
     if run:
         result.pieces.append((begin, b"".join(run)))
 
