@@ -112,7 +112,11 @@ class Run:
             self.warnings += recording.warnings
 
     def wanted(self, diagnosis: Diagnosis) -> bool:
-        """Whether the caller asked for this one."""
+        """Whether the caller asked for this one; asked once for every verdict, so the tally learns here what the wire did not show."""
+        seen = diagnosis.handshake
+        if seen is not None and seen.outcome != diagnosis.outcome:  # completed on the wire, then refused: a failure
+            setattr(self.tally, seen.outcome, getattr(self.tally, seen.outcome) - 1)
+            setattr(self.tally, diagnosis.outcome, getattr(self.tally, diagnosis.outcome) + 1)
         if diagnosis.cause is None and not self._everything:
             return False
         return self._filters is None or (diagnosis.handshake is not None and self._filters.matches(diagnosis))

@@ -39,9 +39,19 @@ def test_what_is_not_proven_names_the_alternative_and_what_decides() -> None:
 def test_the_short_form_stays_short_and_keeps_what_stands_in_the_recording() -> None:
     evidence = (Evidence("known from elsewhere"), *(Evidence(f"statement {n}", (n,)) for n in range(1, 30)))
     lines = block(replace(LIKELY, evidence=evidence, warnings=("the start was not captured", "and more")))
-    assert [line for line in lines if "statement" in line] == ["  #1 statement 1"]
+    # #6 is the alert; #3 is the first frame that is no event of this handshake: another one, which proves
+    assert [line for line in lines if "statement" in line] == ["  #3 statement 3", "  #6 statement 6"]
     assert "  note: the start was not captured" in lines
-    assert len(lines) == 6
+    assert len(lines) == 7
+
+
+def test_a_note_stands_in_the_first_block_only() -> None:
+    noted = replace(SNI_MISSING, warnings=("the hop is inferred",))
+    other = replace(noted, sni="b.example", warnings=("the hop is inferred", "packets were cut"))
+    shown = report(noted, other)
+    assert shown.count("note: the hop is inferred") == 1
+    assert "note: packets were cut" in shown
+    assert report(noted, other, verbose=True).count("note: the hop is inferred") == 2
 
 
 def test_the_long_form_has_everything() -> None:

@@ -7,6 +7,7 @@ and three numbers, so that a storm of millions of failures takes the memory of i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from whytls.model import Alternative, Diagnosis, Endpoint, Evidence, Fix, Hop, Owner, Side
@@ -75,6 +76,7 @@ class TextReport:
         self._write, self._style, self._verbose, self._follow, self._files = write, style, verbose, follow, files
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._by_cause: dict[str, int] = {}
+        self._told: set[str] = set()
         self._beyond = 0
         self.shown = 0  # diagnoses taken in
         self.failed = 0  # of these, failures
@@ -95,7 +97,7 @@ class TextReport:
         elif len(self._groups) >= MOST_GROUPS:
             self._beyond += 1
         else:
-            head, tail = parts(d, self._style, verbose=self._verbose, files=self._files)
+            head, tail = parts(self._new(d), self._style, verbose=self._verbose, files=self._files)
             if self._follow:
                 self._lines([*head, *tail, ""])
                 head, tail = head[:1], []
@@ -115,6 +117,15 @@ class TextReport:
             self._lines(self._style.fit(text, "  "))
         self._lines(self._summary(reading))
         self._warnings(reading.warnings)
+
+    def _new(self, d: Diagnosis) -> Diagnosis:
+        """Without the notes that stand in a block above already; the long form has them all."""
+        if self._verbose or not d.warnings:
+            return d
+        fresh = tuple(text for text in d.warnings if text not in self._told)
+        if len(self._told) < MOST_GROUPS:
+            self._told.update(fresh[:1])
+        return d if fresh == d.warnings else replace(d, warnings=fresh)
 
     def _place(self, d: Diagnosis) -> str:
         return f"{visible(d.file)} #{d.frame}" if self._files > 1 and d.file else f"#{d.frame}"
@@ -246,16 +257,26 @@ def _short(d: Diagnosis, style: Style, files: int) -> list[str]:
         after += style.tint(style.fit(f"note: {visible(d.warnings[0])}", "  ", "    ")[:2], "yellow")
     if d.fix is not None:
         after += _fix_line(d.fix, style)
-    room = max(1, SHORT_LINES - 2 - bool(d.alternatives) - bool(d.warnings) - (d.fix is not None))
-    return [*_evidence(d, decisive(d.evidence, room), style, files), *after]
+    room = SHORT_LINES - 2 - bool(d.alternatives) - (d.fix is not None)
+    return [*_evidence(d, decisive(d, room), style, files), *after]
 
 
-def decisive(evidence: Sequence[Evidence], room: int) -> Sequence[Evidence]:
-    """So many statements of the evidence, in their order; those that stand in the recording before those that do not."""
-    if len(evidence) <= room:
-        return evidence
-    ranked = sorted(range(len(evidence)), key=lambda i: (not evidence[i].frames, i))[:room]
-    return [evidence[i] for i in sorted(ranked)]
+def decisive(d: Diagnosis, room: int) -> list[Evidence]:
+    """So many statements of the evidence, in their order: the alert and what stands in other handshakes before the rest."""
+    if len(d.evidence) <= room:
+        return list(d.evidence)
+    events = d.handshake.events if d.handshake is not None else ()
+    own = {frame for event in events for frame in event.frames}
+    alerts = {event.frame for event in events if event.kind == "alert"}
+
+    def rank(number: int) -> tuple[int, int]:
+        frames = set(d.evidence[number].frames)
+        if not frames:
+            return 3, number
+        return (0 if frames & alerts else 1 if own and not frames & own else 2), number
+
+    chosen = sorted(range(len(d.evidence)), key=rank)[:room]
+    return [d.evidence[number] for number in sorted(chosen)]
 
 
 def _evidence(d: Diagnosis, evidence: Iterable[Evidence], style: Style, files: int) -> list[str]:
