@@ -93,7 +93,6 @@ def tcp() -> Run:
             assert piece
             position = start + len(piece)
             made.completing(start, position)
-            made.beginning(start, position)
         assert made.recorded <= sum(len(packet[6]) for packet in packets)
 
     return run

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tools.fuzz import capture_targets as capture
+from tools.fuzz import judging_targets as judging
 from tools.fuzz import pki_targets as pki
 from tools.fuzz import seeds
 from tools.fuzz import wire_targets as wire
@@ -44,4 +45,6 @@ TARGETS: dict[str, Target] = {
     "certificate": Target(pki.certificate, lambda: [c for chain in seeds.certificates() for c in chain], change_der),
     "chain": Target(pki.chain, pki.chain_seeds, partial(change_items, item=change_der), 8192),
     "name": Target(pki.name, lambda: pki.NAMES, anywhere, 512),
+    "capture": Target(judging.capture, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
+    "verdict": Target(judging.verdict, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
 }
