@@ -14,7 +14,7 @@ from typing import NamedTuple
 from whytls import causes
 from whytls.causes.cause import LoadedCause, Need, resolve_owners
 from whytls.inference.ending import ending_of
-from whytls.inference.quote import side_name
+from whytls.inference.quote import fatal_alert_text, side_name
 from whytls.model import (
     Alternative,
     Answer,
@@ -23,11 +23,13 @@ from whytls.model import (
     Confirmer,
     Context,
     Diagnosis,
+    Evidence,
     Finding,
     Fix,
     Handshake,
     Phase,
 )
+from whytls.wire.message import Alert
 
 _RANK: dict[Confidence, int] = {"proven": 0, "likely": 1, "possible": 2}
 _Ranked = list[tuple[LoadedCause, Finding]]
@@ -149,13 +151,26 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         alternatives=alternatives,
         sni=handshake.sni,
         started_at=handshake.started_at,
-        evidence=tuple(sorted(finding.evidence, key=lambda e: (e.file, e.frames[0] if e.frames else 1 << 60))),
+        evidence=tuple(
+            sorted((*finding.evidence, *_other_alerts(handshake, context, finding)), key=lambda e: (e.file, e.frames[0] if e.frames else 1 << 60))
+        ),
         fix=_fix(cause, finding, context, warnings),
         warnings=tuple(warnings),
         file=handshake.file,
         frame=handshake.events[0].frame if handshake.events else 0,
         handshake=handshake,
     )
+
+
+def _place(evidence: Evidence) -> tuple[str, int]:
+    return evidence.file, evidence.frames[0] if evidence.frames else 1 << 60
+
+
+def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
+    """Fatal alerts in the clear that the finding did not cite: said after the break, they are consequences, and are shown all the same."""
+    cited = {frame for evidence in finding.evidence for frame in evidence.frames}
+    later = [e for e in handshake.events if isinstance(e.value, Alert) and e.value.fatal and e.frame not in cited]
+    return tuple(Evidence(f"{fatal_alert_text(e, context)} (after the break)", e.frames[-1:], e.file) for e in later[:2])
 
 
 def _alternatives(first: Finding, rest: _Ranked) -> tuple[Alternative, ...]:

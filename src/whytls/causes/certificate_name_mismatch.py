@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import WEIGHTY, judged, refusal
+from whytls.inference.client_habit import names_only_when_told
 from whytls.inference.quote import describe_hello, quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, Silent
 
@@ -81,8 +82,8 @@ def _common_name(handshake: Handshake, context: Context) -> Finding | None:
 
 def _without_name(handshake: Handshake, context: Context) -> Answer:
     """Clients send no server_name when they are called by an IP address (RFC 6066 section 3): then the address must be in the certificate."""
-    refused = refusal(handshake, context, "server")
-    if refused is None or refused.report is None or handshake.outcome == "completed" or refused.alert == 48:
+    refused, hello = refusal(handshake, context, "server"), handshake.client_hello
+    if refused is None or hello is None or refused.report is None or handshake.outcome == "completed" or refused.alert == 48:
         return Silent()
     from whytls.pki.name import match
 
@@ -101,7 +102,11 @@ def _without_name(handshake: Handshake, context: Context) -> Answer:
         ),
         confidence="likely",
         facts={"host": handshake.server.address, "names": _names(names), "defect": None},
-        assumptions=("the client called the server by its IP address", "its root is trusted"),
+        assumptions=(
+            "its root is trusted",
+            "the client called the server by its IP address",
+            *(("it would have sent a name without being told to",) if names_only_when_told(hello) else ()),
+        ),
         detail="no-name-sent",
         owners=("client", "server"),
         would_decide="the URL that the client called",

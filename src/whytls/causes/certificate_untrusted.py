@@ -73,6 +73,8 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
     confidence: Confidence = "likely"
     doubts = [] if refused.alert == UNKNOWN_CA else ["nothing else in the certificate was minded"]
     doubts += ["the name called is in it"] if not handshake.sni else []
+    if refused.alert == UNKNOWN_CA and report.last_self_signed and refused.borrowed is None and not doubts:
+        confidence = "proven"  # sound from leaf to root, all of it seen: what is unknown can only be that root
     if refused.late:
         confidence, doubts = "possible", ["the client closed because of the certificate"]
     return Finding(

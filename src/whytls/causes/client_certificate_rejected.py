@@ -49,6 +49,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     if handshake.client_chain is not None:
         return _visible(context, refused.explains) if handshake.client_chain else Silent()
+    cut = handshake.first("certificate", "client")
+    if cut is not None:
+        return _visible(context, refused.explains)
     flight = client_flight(handshake)
     if flight.content != "certificate":
         return Silent()

@@ -7,8 +7,7 @@ for a version or a name that they do not support, some because they are shutting
 
 How it looks
 ------------
-ClientHello acknowledged, then close_notify (fatal or warning) or FIN from the server, no other alert. The record version of a
-close_notify can tell: a server that stops at TLS 1.0 marks it so.
+ClientHello acknowledged, then close_notify (fatal or warning) or FIN from the server, and no other alert.
 
 Tell it from
 ------------

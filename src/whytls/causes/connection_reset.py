@@ -53,8 +53,11 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if ending.how != "rst" or ending.breaker is None or (ending.phase == "client-turn" and ending.breaker == "client"):
         return NotApplicable()
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
-    # That it was reset is seen; where the hello was all that there was, what it had to do with it is not.
-    certain = (ending.phase in ("tcp", "server-flight", "client-turn") and ending.breaker == "server") and not handshake.transport.foreign_reset
+    # That it was reset is seen. What the hello had to do with it is not, unless the reset came before a byte of it was read.
+    unread = ending.breaker == "server" and handshake.transport.client_acked == 0
+    unread = handshake.transport.client_acked == 0  # not a byte of the ClientHello had been taken in
+    placed = unread or ending.phase in ("tcp", "server-flight", "client-turn")
+    certain = ending.breaker == "server" and placed and not handshake.transport.foreign_reset
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,

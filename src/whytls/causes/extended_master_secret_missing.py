@@ -56,7 +56,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
             Evidence("ServerHello without extended_master_secret, which the ClientHello offered", event.frames if event else ()),
             *quote_ending(context),
         ),
-        confidence="likely",
+        # RFC 7627 section 5.2 asks for this alert; all else in the server's flight that is answered with it has been ruled out.
+        confidence="likely" if rivals else "proven",
         assumptions=rivals,
         would_decide="the client's own error message, or whytls replay to a server that knows the extension",
     )

@@ -59,13 +59,16 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return Silent()
     event = handshake.first("server-hello")
     rivals = ("not because extended_master_secret is missing",) if hello.extended_master_secret and not answer.extended_master_secret else ()
-    early = ending.phase == "server-flight"
+    exchange = handshake.server_key_exchange
+    if exchange is not None and exchange.dh_bits is not None and exchange.dh_bits < 2048:
+        rivals = (*rivals, "not because of the small Diffie-Hellman prime")
     return Finding(
         failing_side="client",
         explains=ending.events,
         evidence=(Evidence("ServerHello without renegotiation_info", event.frames if event else ()), *quote_ending(context)),
-        confidence="likely",
-        assumptions=() if early else rivals,
+        # RFC 5746 section 4.1 asks for this alert; all else in the server's flight that is answered with it has been ruled out.
+        confidence="likely" if rivals else "proven",
+        assumptions=rivals,
         would_decide="the client's own error message (OpenSSL: unsafe legacy renegotiation disabled)",
     )
 

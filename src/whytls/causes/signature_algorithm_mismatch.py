@@ -30,7 +30,7 @@ from whytls.causes.cause import Cause
 from whytls.inference.hello_refusal import hello_refusal, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
-from whytls.wire.registry import scheme_name
+from whytls.wire.registry import scheme_key_type, scheme_name
 
 CAUSE = Cause(
     title="the {server} has no certificate for the signature schemes that the {client} accepts ({schemes})",
@@ -50,6 +50,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     weight = weigh(refusal, "signature")
     if weight is None:
         return Silent()
+    shown = _excluded_key(handshake)
     schemes = ", ".join(scheme_name(s) for s in refusal.hello.signature_algorithms[:4])
     event = handshake.first("client-hello")
     return Finding(
@@ -58,15 +59,29 @@ def look(handshake: Handshake, context: Context) -> Answer:
         evidence=(
             describe_hello(handshake, context),
             Evidence(f"signature_algorithms: {schemes}", event.frames if event else (), handshake.file),
+            *shown,
             *quote_ending(context),
             *weight.evidence,
         ),
-        confidence=weight.confidence,
+        confidence="proven" if shown else weight.confidence,
         facts={"schemes": schemes},
         assumptions=weight.assumptions,
         would_decide="the kind of key in the server's certificate (whytls check HOST:PORT), or whytls replay with other schemes",
         settled_by_later=True,
     )
+
+
+def _excluded_key(handshake: Handshake) -> tuple[Evidence, ...]:
+    """The server had begun its flight (JSSE, Go): its certificate is seen, and the client takes no signature by such a key."""
+    hello, event = handshake.client_hello, handshake.first("certificate", "server")
+    if hello is None or event is None or not handshake.server_chain:
+        return ()
+    from whytls.pki.certificate import read
+
+    kind = {"rsa": "rsa", "rsa-pss": "rsa", "ec": "ecdsa"}.get(read(handshake.server_chain[0]).key_type)
+    if kind is None or kind in {scheme_key_type(s) for s in hello.signature_algorithms or ()}:
+        return ()
+    return (Evidence(f"the server's certificate has an {kind.upper()} key", event.frames, event.file),)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import CertificateRefusal, refusal
+from whytls.inference.client_habit import names_only_when_told
 from whytls.inference.quote import describe_hello, quote_event
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Seen, Silent
 
@@ -62,7 +63,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if other is not None:
         text = f"the same server showed another certificate to {other.client.address}, which named {other.sni}"
         evidence.append(Evidence(text, (other.frame,), other.file))
-    doubts = ("the client was meant to send a name", "its root is trusted") if context.hop != "southbound" else ("its root is trusted",)
+    hello = handshake.client_hello
+    told = context.hop == "southbound" or (hello is not None and names_only_when_told(hello))
+    doubts = ("its root is trusted", "the client was meant to send a name", *(() if told else ("it was not called by its IP address",)))
     return Finding(
         failing_side="client",
         explains=refused.explains,

@@ -110,7 +110,7 @@ def _client_auth_alert(handshake: Handshake, whose: Side, alert: int) -> bool:
 def _client_side(handshake: Handshake, context: Context) -> tuple[tuple[Event, ...], bool] | None:
     """What the server's refusal of a client certificate explains, and whether it came after completion."""
     ending = context.ending
-    asked = handshake.certificate_request is not None or handshake.client_chain is not None
+    asked = handshake.certificate_request is not None or handshake.first("certificate", "client") is not None
     tls13 = (handshake.version or 0) >= 0x0304
     if tls13:
         asked = client_flight(handshake).content in ("empty-certificate", "certificate")
@@ -144,7 +144,15 @@ def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], w
 
     at = context.at if context.at is not None else handshake.started_at
     host = (handshake.sni or None) if whose == "server" else None
-    return examine(chain, at=at, host=host, anchors=context.trust, purpose=whose)
+    return examine(chain, at=at, host=host, anchors=context.trust, purpose=whose, known=_known(context))
+
+
+def _known(context: Context) -> tuple[bytes, ...]:
+    """CA certificates that the same server showed in other handshakes: they tell a missing intermediate from an unknown root."""
+    profile = context.server_profile
+    if profile is None:
+        return ()
+    return tuple(dict.fromkeys(der for seen in (*profile.completed, *profile.failed) for der in (seen.chain or ())[1:]))[:16]
 
 
 def judged(

@@ -45,6 +45,8 @@ def ending_of(handshake: Handshake) -> Ending:
     if how == "foreign":
         return _foreign(handshake, phase, index)
     alert = event.value.description if isinstance(event.value, Alert) else None
+    if how == "hidden-alert" and event.sender == "server" and phase == "client-turn":
+        phase = "server-flight"  # in place of the rest of its flight: the client had not spoken yet
     phase = _by_certificate(handshake, index, phase, alert)
     owed = _owing_side(handshake, phase)
     waited = event.time - _last_word(handshake, index)

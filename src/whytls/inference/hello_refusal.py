@@ -24,6 +24,7 @@ from whytls.model import Confidence, Context, Evidence, Handshake
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import group_name, suite_name, version_name
 
+UNEXPECTED_MESSAGE = 10
 PROTOCOL_VERSION, INSUFFICIENT_SECURITY, INTERNAL_ERROR, INAPPROPRIATE_FALLBACK = 70, 71, 80, 86
 MISSING_EXTENSION, UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 109, 112, 120
 _SPEAKING = {
@@ -76,11 +77,25 @@ def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
     if not mute:
         return None
     narrow = next((n for n in refusal.narrow if n.dimension == dimension), None)
+    if narrow is not None and _sufficient(refusal, dimension):
+        return Weight("proven", (), (), "sufficient")
     if narrow is not None:
         stronger = [n for n in refusal.narrow if n.dimension != dimension and not narrow.leads(n)]
         doubts = tuple(f"not because of its other restriction: {n.text}" for n in stronger)
         return Weight("likely", doubts, (), "restricted")
     return _by_default(refusal, dimension)
+
+
+def _sufficient(refusal: Refusal, dimension: Dimension) -> bool:
+    """Whether the restriction is enough by itself, whatever else the hello holds.
+
+    SSL 3.0 must not be negotiated by anybody (RFC 7568 section 3), and servers answer a hello of it in its own words, where
+    protocol_version does not exist yet. ``unexpected_message`` as the first word to a well-formed first ClientHello is what JSSE says
+    for no common group in TLS 1.3, and nobody else says (edge.md section 3, JDK 17).
+    """
+    if dimension == "version":
+        return refusal.hello.max_version == 0x0300
+    return dimension == "group" and refusal.alert == UNEXPECTED_MESSAGE and refusal.hello.max_version >= 0x0304
 
 
 def _by_others(refusal: Refusal, dimension: Dimension) -> Weight | None:
