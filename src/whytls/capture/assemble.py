@@ -54,38 +54,34 @@ class Reading:
 
     __slots__ = (
         "at", "client", "client_cut", "client_stream", "copies", "course", "flow", "found", "packets", "server", "server_cut",
-        "server_stream", "special", "swapped",
+        "server_stream", "signals", "swapped",
     )  # fmt: skip
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.course = Course()
         first, second = flow.first, flow.second
-        packets = [first.packets, second.packets]
-        special = [[p for p in some if p[FLAGS] & _SPECIAL] for some in packets]
+        packets, signals = [first.packets, second.packets], [first.signals, second.signals]
         self.copies = False
-        if not (first.orderly and second.orderly) or len(special[0]) > 2 or len(special[1]) > 2:
-            for index in (0, 1):
-                packets[index], copies = without_copies(packets[index])
-                special[index] = [p for p in packets[index] if p[FLAGS] & _SPECIAL]
-                self.copies = self.copies or copies
-        a = stream(packets[0], first.base, orderly=first.orderly)
-        b = stream(packets[1], second.base, orderly=second.orderly)
+        if not (first.orderly and second.orderly) or len(signals[0]) > 2 or len(signals[1]) > 2:
+            self.copies = _remove_copies(packets) | _remove_copies(signals)
+        a = stream(packets[0], signals[0], first.base, orderly=first.orderly)
+        b = stream(packets[1], signals[1], second.base, orderly=second.orderly)
         self.found = None
-        head = a.data[:6]
-        plain = head[:2] == b"\x16\x03" and head[5:] == b"\x01"
-        if not plain and not flow.midway and (a.pieces or b.pieces):
-            self.found = prelude.find(a.data, b.data)
+        ours, theirs = a.data, b.data
+        plain = ours[:2] == b"\x16\x03" and ours[5:6] == b"\x01"
+        if not plain and not flow.midway and (ours or theirs):
+            self.found = prelude.find(ours, theirs)
         self.swapped = False if plain or self.found else _second_is_client(flow, a, b)
         if self.swapped:
-            first, second, a, b = second, first, b, a
+            first, second, a, b, ours, theirs = second, first, b, a, theirs, ours
             packets.reverse()
-            special.reverse()
-        self.client, self.server, self.packets, self.special = first, second, packets, special
+            signals.reverse()
+        self.client, self.server, self.packets, self.signals = first, second, packets, signals
         self.client_stream, self.server_stream = a, b
         self.at = (self.found.client_at, self.found.server_at) if self.found else (0, 0)
-        self.client_cut = split(a.data, self.at[0]) if not flow.midway and a.pieces else None
-        self.server_cut = split(b.data, self.at[1]) if not flow.midway and b.pieces else None
+        self.client_cut = split(ours, self.at[0]) if ours and not flow.midway else None
+        self.server_cut = split(theirs, self.at[1]) if theirs and not flow.midway else None
 
     def lanes(self, file: str) -> tuple[Lane, Lane]:
         """Both directions read, client first."""
@@ -142,8 +138,36 @@ class Reading:
             **state_of(events, version, coverage is not _WHOLE),
         )
 
+    def seen(self, numbering: Numbering) -> Seen:
+        """What a handshake that plainly completed tells about its server and client, without the rest of it."""
+        client, server = self.lanes("")
+        file, frame = numbering.place(min([p[0][ORDER] for p in self.packets + self.signals if p], default=0))
+        hello, answer, exchange = client.client_hello, server.server_hello, server.server_key_exchange
+        ends = endpoints(self.flow.key)
+        group = answer.group if answer else None
+        if group is None and exchange:
+            group = exchange.group
+        return Seen(
+            frame,
+            file,
+            ends[self.swapped],
+            ends[not self.swapped],
+            "completed",
+            hello.server_name if hello else None,
+            server.version,
+            answer.cipher_suite if answer else None,
+            group,
+            answer.alpn if answer else None,
+            server.chain,
+            bool(client.chain),
+            hello.versions if hello else (),
+            hello.cipher_suites if hello else (),
+            (hello.groups or ()) if hello else (),
+            (hello.signature_algorithms or ()) if hello else (),
+        )
+
     def _started(self) -> int:
-        return min([p[0][TIME] for p in self.packets if p], default=0)
+        return min([p[0][TIME] for p in self.packets + self.signals if p], default=0)
 
     def _ours(self, client: Lane, server: Lane) -> bool:
         """Whether the flow is, or should have been, a TLS handshake."""
@@ -172,13 +196,13 @@ class Reading:
     def _never_began(self) -> bool:
         """No byte of either side: refused, unanswered, or closed by the server before the client spoke. A client that
         connects and goes is a health check."""
-        if not self.packets[1] and self.server.acked < 0:
-            return bool(self.packets[0]) and bool(self.packets[0][0][FLAGS] & SYN)
+        if not self.signals[1] and self.server.acked < 0:
+            return any(p[FLAGS] & SYN for p in self.signals[0])
         return self._server_left_first()
 
     def _server_left_first(self) -> bool:
         """Whether the server closed, reset or was unreachable before the client left."""
-        closed, left = ([p for p in some if p[FLAGS] & (FIN | RST | UNREACHABLE)] for some in reversed(self.special))
+        closed, left = ([p for p in some if p[FLAGS] & (FIN | RST | UNREACHABLE)] for some in reversed(self.signals))
         return bool(closed) and (not left or closed[0][ORDER] < left[0][ORDER])
 
     def _tcp_events(self, file: str) -> tuple[list[Event], list[Event]]:
@@ -186,13 +210,13 @@ class Reading:
         opening: list[Event] = []
         closing: list[Event] = []
         side: Side = "client"
-        for packets in self.special:
+        for packets in self.signals:
             for packet in packets[:MOST_CLOSINGS]:
                 flags = packet[FLAGS]
                 kind = _KINDS[flags & _SPECIAL]
                 if flags & SYN and flags & ACK:
                     kind = "syn-ack"
-                event = _new(Event, (kind, side, packet[ORDER], packet[TIME], None, 0, packet[LENGTH], file))
+                event = _new(Event, (kind, side, packet[ORDER], packet[TIME], None, 0, 0, file))
                 (opening if flags & SYN else closing).append(event)
             side = "server"
         return opening, closing
@@ -201,12 +225,12 @@ class Reading:
         a, b = self.client_stream, self.server_stream
         start = not self.flow.midway or (client.client_hello is not None and not client.lost)
         holes = a.gaps or b.gaps or client.lost or server.lost or self.flow.evicted
-        if start and not holes and not a.contradiction and not b.contradiction and self.packets[0] and self.packets[1]:
+        if start and not holes and not a.contradiction and not b.contradiction and self.signals[0] and self.signals[1]:
             return _WHOLE
         return Coverage(
             start=start,
-            client=bool(self.packets[0]) or self.client.acked >= 0,
-            server=bool(self.packets[1]) or self.server.acked >= 0,
+            client=bool(self.packets[0] or self.signals[0]) or self.client.acked >= 0,
+            server=bool(self.packets[1] or self.signals[1]) or self.server.acked >= 0,
             client_gap=bool(a.gaps) or client.lost,
             server_gap=bool(b.gaps) or server.lost,
             snapped=a.snapped or b.snapped,
@@ -217,17 +241,17 @@ class Reading:
     def _transport(self) -> Transport:
         a, b = self.client_stream, self.server_stream
         sent, answered = self.packets
-        syns = [p for p in self.special[0] if p[FLAGS] & SYN]
-        syn_acks = [p for p in self.special[1] if p[FLAGS] & SYN]
-        client_acked = _acked(self.server, answered, a)
+        syns = [p for p in self.signals[0] if p[FLAGS] & SYN]
+        syn_acks = [p for p in self.signals[1] if p[FLAGS] & SYN]
+        client_acked = _acked(self.server, self.signals[1], answered, a)
         largest, reason = 0, ""
         if client_acked < a.reach:
             unacked = [p[LENGTH] for p in sent if p[LENGTH] and position(p[SEQ], a.base) + p[LENGTH] > client_acked]
             largest = max(unacked, default=0)
-        if any(p[FLAGS] & RST for p in self.special[1]):
-            reason = _foreign_reset(answered, sent, b, "server")
-        if not reason and any(p[FLAGS] & RST for p in self.special[0]):
-            reason = _foreign_reset(sent, answered, a, "client")
+        if any(p[FLAGS] & RST for p in self.signals[1]):
+            reason = _foreign_reset(self.signals[1], answered, sent, b, "server")
+        if not reason and any(p[FLAGS] & RST for p in self.signals[0]):
+            reason = _foreign_reset(self.signals[0], sent, answered, a, "client")
         swapped = self.swapped
         return Transport(
             "server" if swapped else "client",
@@ -235,7 +259,7 @@ class Reading:
             bool(syns if swapped else syn_acks),
             len(syn_acks if swapped else syns),
             client_acked,
-            _acked(self.client, sent, b),
+            _acked(self.client, self.signals[0], sent, b),
             a.recorded,
             b.recorded,
             a.repeated,
@@ -348,7 +372,7 @@ def _frame(event: Event) -> int:
 
 def _second_is_client(flow: Flow, a: Stream, b: Stream) -> bool:
     """Whether the side that did not open the connection is the TLS client (FTP's data, or a recording that began later)."""
-    if flow.first.packets and not flow.midway and b.data[:1] != b"\x16":
+    if not flow.midway and b.data[:1] != b"\x16":
         return False
     ours, theirs = _speaks_as(a), _speaks_as(b)
     if ours or theirs:
@@ -393,25 +417,35 @@ def _placed(event: Event, numbering: Numbering) -> Event:
     return event._replace(frame=frame, first_frame=first, file=file)
 
 
-def _acked(receiver: Direction, packets: list[Packet], lane: Stream) -> int:
-    """How many bytes of a stream the other end acknowledged, with a pure acknowledgement or on one of its packets."""
-    base = lane.base
-    if base < 0:
+def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> int:
+    """How many bytes of a stream the other end acknowledged, with a pure acknowledgement or on one of its last packets."""
+    base, most = lane.base, 0
+    if base < 0 or not lane.reach:
         return 0
-    most = position(receiver.acked, base) if receiver.acked >= 0 else 0
-    for packet in packets[-3:]:
-        if packet[FLAGS] & ACK:
-            most = max(most, position(packet[ACKED], base))
-    return min(max(most, 0), lane.reach)
+    if receiver.acked >= 0:
+        most = (receiver.acked - base) & WRAP
+        most = most if most < BEHIND else 0
+    for some in (signals, packets):
+        if some and some[-1][FLAGS] & ACK:
+            ahead = (some[-1][ACKED] - base) & WRAP
+            if most < ahead < BEHIND:
+                most = ahead
+    return min(most, lane.reach)
 
 
-def _foreign_reset(packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:
+def _remove_copies(lists: list[list[Packet]]) -> bool:
+    """Leave out, in each of the lists, what was recorded twice; whether anything was."""
+    any_copies = False
+    for index, packets in enumerate(lists):
+        lists[index], copies = without_copies(packets)
+        any_copies = any_copies or copies
+    return any_copies
+
+
+def _foreign_reset(signals: list[Packet], packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:
     """Why a RST of this side does not look like its own; empty if it does (RFC 5961, and what middleboxes were seen to do)."""
-    resets = [p for p in packets if p[FLAGS] & RST]
-    if not resets:
-        return ""
-    own = [p for p in packets if not p[FLAGS] & (RST | UNREACHABLE)]
-    reset = resets[0]
+    reset = next(p for p in signals if p[FLAGS] & RST)
+    own = [p for p in signals if not p[FLAGS] & (RST | UNREACHABLE)] + packets
     if own:
         usual = {p[TTL] for p in own}
         if min(abs(reset[TTL] - ttl) for ttl in usual) > TTL_STEP:

@@ -9,60 +9,54 @@ from __future__ import annotations
 
 from itertools import islice
 from struct import Struct, error
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from whytls.capture.outcome import ALERT_SIZES, SHORT_ANSWER
-from whytls.capture.tcp import LENGTH, ORDER
-from whytls.wire.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Split
+from whytls.capture.outcome import ALERT_SIZES, FINISHED_SIZES, SHORT_ANSWER
+from whytls.capture.tcp import FIN, FLAGS, LENGTH, ORDER, RST
+from whytls.wire.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, Split
 
 if TYPE_CHECKING:
     from whytls.capture.assemble import Reading
 
+MOST_FINISHED = 100  # bytes of a Finished record of TLS 1.2 and before, whatever the cipher
 MOST_SERVERS = 20_000
+MOST_CLIENTS = 20_000
+MOST_OF_A_CLIENT = 16  # servers of one client of which a handshake is passed on even if the server is known
 MOST_OF_A_SERVER = 48  # distinct handshakes of one server; inference/profile.py keeps no more
 _PAIR = Struct(">HH").unpack_from
-SERVER_NAME, SUPPORTED_VERSIONS, KEY_SHARE = 0, 43, 51
+SERVER_NAME, KEY_SHARE = 0, 51
 
 
 def plainly_completed(reading: Reading) -> bool:
-    """Whether both sides finished and then talked: more than a short answer, nothing odd before it."""
-    flow = reading.flow
-    if flow.midway or flow.evicted or not (flow.first.orderly and flow.second.orderly):
-        return False
-    a, b = reading.client_stream, reading.server_stream
-    if b.reach <= SHORT_ANSWER or not a.pieces:
-        return False
-    client, server = reading.client_cut, reading.server_cut
-    if client is None or server is None:
+    """Whether both sides finished, the client asked for something and got an answer, and nothing was odd before or behind it."""
+    flow, client, server = reading.flow, reading.client_cut, reading.server_cut
+    if client is None or server is None or flow.evicted or not (flow.first.orderly and flow.second.orderly):
         return False
     if client.stop not in ("", "incomplete") or server.stop not in ("", "incomplete"):
         return False
-    if not client.records or not server.records or server.records[0].content_type != HANDSHAKE:
+    if not server.records or server.records[0].content_type != HANDSHAKE:
         return False
     begun = _begun(client)
-    if begun is None:
+    if begun is None or not (_finished_classic(server) if begun.content_type == HANDSHAKE else begun.length not in ALERT_SIZES):
         return False
-    if begun[0] == HANDSHAKE:
-        return _finished_classic(server) and _talked(reading, begun[1], server)
-    if not server.records[1:] or server.records[-1].content_type != APPLICATION_DATA:
-        return False
-    return begun[2] not in ALERT_SIZES and _talked(reading, begun[1], server)
+    answer = _answered(reading, begun, server)
+    if answer > SHORT_ANSWER:
+        return True
+    return answer > 0 and _asked(client, begun) and _client_left_first(reading)
 
 
-def _begun(client: Split) -> tuple[int, int, int] | None:
-    """The client's first encrypted record behind its ChangeCipherSpec: type, offset, length. None if anything is odd before it."""
+def _begun(client: Split) -> Record | None:
+    """The client's first encrypted record behind its ChangeCipherSpec, or None if anything is odd before it."""
     changed = False
-    for kind, _, offset, start, end in client.records:
+    for record in client.records:
+        kind = record[0]
         if kind == CHANGE_CIPHER_SPEC:
             changed = True
-        elif kind == ALERT and not changed:
+        elif kind == ALERT:
             return None
         elif changed and kind in (HANDSHAKE, APPLICATION_DATA):
-            if kind == HANDSHAKE and end - start > 100:  # a second ClientHello behind a ChangeCipherSpec, as after a retry
-                return None
-            return kind, offset, end - start
-        elif kind == ALERT and end - start == 2:
-            return None
+            # a second ClientHello behind a ChangeCipherSpec, as after a retry, is left to the long road
+            return record if kind == APPLICATION_DATA or record.length <= MOST_FINISHED else None
     return None
 
 
@@ -79,44 +73,78 @@ def _finished_classic(server: Split) -> bool:
     return finished
 
 
-def _talked(reading: Reading, flight_at: int, server: Split) -> bool:
-    """Whether the server sent more than a short answer behind the client's flight."""
-    flight = reading.client_stream.frame_at(flight_at)
+def _answered(reading: Reading, begun: Record, server: Split) -> int:
+    """How many bytes of data records the server sent, or began to send, behind the client's flight."""
+    flight = reading.client_stream.frame_at(begun.offset)
     lane = reading.server_stream
-    at = 0
+    behind = 0
     for packet in reading.packets[1]:
         if packet[ORDER] > flight:
             break
-        at += packet[LENGTH]
-    return lane.reach - at > SHORT_ANSWER
+        behind += packet[LENGTH]
+    total = 0
+    for kind, _, offset, start, end in reversed(server.records):
+        if offset < behind:
+            break
+        if kind == APPLICATION_DATA and end - start not in ALERT_SIZES:
+            total += end - start
+    if server.stop == "incomplete" and server.announced and server.end >= behind and lane.data[server.end] == APPLICATION_DATA:
+        total += server.announced
+    return total
+
+
+def _asked(client: Split, begun: Record) -> bool:
+    """Whether the client sent data behind a flight that held no certificate."""
+    later = [r for r in client.records if r[2] > begun.offset and r[0] == APPLICATION_DATA and r[4] - r[3] not in ALERT_SIZES]
+    return bool(later) and (begun.content_type == HANDSHAKE or begun.length in FINISHED_SIZES)
+
+
+def _client_left_first(reading: Reading) -> bool:
+    """Whether the client closed before the server did, or nobody did."""
+    left, closed = ([p[ORDER] for p in some if p[FLAGS] & (FIN | RST)] for some in reading.signals)
+    return not closed or (bool(left) and left[0] < closed[0])
 
 
 class Book:
-    """Which handshakes of which servers have been seen: a bounded number of each."""
+    """Which handshakes have been passed on: a bounded number of distinct ones of each server, and one of each client with it."""
 
     def __init__(self) -> None:
         self._servers: dict[bytes, set[int]] = {}
+        self._clients: dict[bytes, set[bytes]] = {}
 
     def is_new(self, reading: Reading) -> bool:
         """Whether this one tells something new; from now on it does not."""
         key = reading.flow.key
         half = len(key) - 4 >> 1
-        server, client = key[half : 2 * half] + key[-2:], key[:half]
+        client, server = key[:half], key[half : 2 * half] + key[-2:]
         if reading.swapped:
-            server, client = key[:half] + key[-4:-2], key[half : 2 * half]
-        known = self._servers.get(server)
-        if known is None:
-            if len(self._servers) >= MOST_SERVERS:
-                for old in list(islice(self._servers, MOST_SERVERS // 4)):
-                    del self._servers[old]
-            known = self._servers[server] = set()
-        if len(known) >= MOST_OF_A_SERVER:
-            return False
-        mark = hash((client, _name_of(reading), _answer_of(reading)))
-        if mark in known:
-            return False
-        known.add(mark)
-        return True
+            client, server = key[half : 2 * half], key[:half] + key[-4:-2]
+        told = False
+        known = _entry(self._clients, client, MOST_CLIENTS)
+        if server not in known and len(known) < MOST_OF_A_CLIENT:
+            known.add(server)
+            told = True
+        marks = _entry(self._servers, server, MOST_SERVERS)
+        if len(marks) < MOST_OF_A_SERVER:
+            mark = hash((_name_of(reading), _answer_of(reading)))
+            if mark not in marks:
+                marks.add(mark)
+                told = True
+        return told
+
+
+_T = TypeVar("_T")
+
+
+def _entry(book: dict[bytes, set[_T]], key: bytes, most: int) -> set[_T]:
+    """The entry of that key; the oldest quarter gives way when there are too many."""
+    entry = book.get(key)
+    if entry is None:
+        if len(book) >= most:
+            for old in list(islice(book, most // 4)):
+                del book[old]
+        entry = book[key] = set()
+    return entry
 
 
 def _name_of(reading: Reading) -> bytes:

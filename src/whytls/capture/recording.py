@@ -90,9 +90,7 @@ class _Work:
                 tally.handshakes += 1
                 tally.completed += 1
                 if self._book.is_new(reading):
-                    handshake = reading.handshake(sieve.numbering)
-                    if handshake is not None:
-                        yield seen_of(handshake)
+                    yield reading.seen(sieve.numbering)
                 continue
             handshake = reading.handshake(sieve.numbering)
             if handshake is None:

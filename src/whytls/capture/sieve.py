@@ -71,7 +71,7 @@ _NOWHERE = ip.Located(b"", b"", b"", 0, 0, 0, 0)
 class Direction:
     """The packets that one end of a flow sent."""
 
-    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "packets", "side", "size")
+    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "packets", "side", "signals", "size")
 
     def __init__(self, flow: Flow, side: int) -> None:
         self.flow = flow
@@ -83,7 +83,13 @@ class Direction:
         self.far = 0
         self.kind = -1  # what its first bytes look like (prelude.opening); -1: none seen
         self.orderly = True
-        self.packets: list[Packet] = []
+        self.packets: list[Packet] = []  # those that carry bytes
+        self.signals: list[Packet] = []  # those with SYN, FIN or RST; one that carries bytes as well stands in both
+
+    @property
+    def last_time(self) -> int:
+        """The time of the last kept packet."""
+        return max([some[-1][TIME] for some in (self.packets, self.signals) if some], default=0)
 
 
 class Flow:
@@ -104,12 +110,12 @@ class Flow:
     @property
     def last_time(self) -> int:
         """The time of the last kept packet."""
-        return max([d.packets[-1][TIME] for d in (self.first, self.second) if d.packets], default=0)
+        return max(self.first.last_time, self.second.last_time)
 
     @property
     def cost(self) -> int:
         """The bytes that it holds, about."""
-        count = len(self.first.packets) + len(self.second.packets)
+        count = sum([len(d.packets) + len(d.signals) for d in (self.first, self.second)])
         return FLOW_COST + self.first.size + self.second.size + OVERHEAD * count
 
 
@@ -265,11 +271,15 @@ class Sieve:
                 seq = (seq + 1) & WRAP
             if self._takes(direction, bits, seq, payload, length):
                 time = when(buf, start)
-                direction.packets.append((order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident))
+                packet = (order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident)
+                if length:
+                    direction.packets.append(packet)
+                if bits & 7:
+                    direction.signals.append(packet)
+                    if bits & 5:
+                        self._closing(direction, bits, time)
                 held += len(payload) + OVERHEAD
-                if bits & 5:
-                    self._closing(direction, bits, time)
-                if direction.size > MAX_FLOW or len(direction.packets) > MAX_PACKETS:
+                if direction.size > MAX_FLOW or len(direction.packets) + len(direction.signals) > MAX_PACKETS:
                     self._decide(direction.flow)
         self.held += held
 
@@ -409,8 +419,8 @@ class Sieve:
         if direction is None or direction.size or direction.side:
             return
         far = direction.flow.second
-        if len(far.packets) < 4:
-            far.packets.append((order, when(buf, start), UNREACHABLE, 0, 0, 0, b"", 0, message[1]))
+        if len(far.signals) < 4:
+            far.signals.append((order, when(buf, start), UNREACHABLE, 0, 0, 0, b"", 0, message[1]))
             self.held += OVERHEAD
 
     # ------------------------------------------------------------------ the end of flows

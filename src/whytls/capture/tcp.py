@@ -118,20 +118,19 @@ class Stream:
         return found
 
 
-def stream(packets: list[Packet], base: int, *, orderly: bool = False) -> Stream:
+def stream(packets: list[Packet], signals: list[Packet], base: int, *, orderly: bool = False) -> Stream:
     """Put the packets of one direction in order; ``base`` is the sequence number of its first byte.
 
-    ``orderly`` promises that each segment begins where the last one ended and none was cut: then they are only joined.
+    ``packets`` carry bytes, ``signals`` SYN, FIN or RST. ``orderly`` promises that each begins where the last one ended and
+    none was cut: then they are only joined.
     """
     result = Stream(base)
     if not orderly:
-        _arrange(result, packets)
-        return result
-    carrying = [p for p in packets if p[PAYLOAD]]
-    if carrying:
-        payloads = [p[PAYLOAD] for p in carrying]
+        _arrange(result, packets, signals)
+    elif packets:
+        payloads = [p[PAYLOAD] for p in packets]
         result.pieces.append((0, payloads[0] if len(payloads) == 1 else b"".join(payloads)))
-        result.carriers = carrying
+        result.carriers = packets
         result.ends = list(accumulate(map(len, payloads)))
         result.ordered = True
         result.reach = result.ends[-1]
@@ -166,18 +165,16 @@ def without_copies(packets: list[Packet]) -> tuple[list[Packet], bool]:
 # ------------------------------------------------------------------ the other road: disorder, loss, repetition
 
 
-def _arrange(result: Stream, packets: list[Packet]) -> None:
+def _arrange(result: Stream, packets: list[Packet], signals: list[Packet]) -> None:
     """Fill a Stream from packets in any order."""
     covered = _Covered()
     parts: list[tuple[int, Packet, bytes]] = []
     again: list[tuple[int, bytes]] = []
     cuts: list[tuple[int, int]] = []
-    furthest = reach = 0  # the end of what was sent, and of what a FIN or RST lays claim to
+    furthest = 0  # the end of what was sent, as far as it was recorded
     for packet in packets:
         payload, length = packet[PAYLOAD], packet[LENGTH]
         at = position(packet[SEQ], result.base)
-        if packet[FLAGS] & FIN and at + length > reach:
-            reach = at + length
         if not length or (length == 1 and at == furthest - 1):  # nothing, or the one byte of a keep-alive
             continue
         if at < 0:  # before the beginning that we know: the part that reaches into it counts
@@ -196,7 +193,8 @@ def _arrange(result: Stream, packets: list[Packet]) -> None:
             parts.append((start, packet, payload[start - at : stop - at]))
     parts.sort(key=_begin_of_part)
     _join(result, parts)
-    result.reach = max(reach, furthest)
+    closing = [position(p[SEQ], result.base) + p[LENGTH] for p in signals if p[FLAGS] & FIN]
+    result.reach = max(furthest, *closing, 0)
     _find_gaps(result, covered, cuts)
     result.contradiction = any(_differs(result.pieces, at, payload) for at, payload in again)
 
