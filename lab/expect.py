@@ -12,14 +12,15 @@ from lab.record import Connection
 
 _SLUGS = """
 protocol-mismatch cipher-mismatch group-mismatch signature-algorithm-mismatch hello-retry-refused alpn-mismatch dh-too-small
-renegotiation-refused extended-master-secret-missing downgrade-refused certificate-name-mismatch chain-incomplete chain-
-wrong-intermediate chain-order certificate-self-signed certificate-untrusted certificate-expired certificate-not-yet-valid
-certificate-bad-signature certificate-weak-digest certificate-weak-key certificate-usage certificate-name-constraints
-certificate-issuer-not-ca certificate-revoked certificate-rejected client-certificate-missing client-certificate-expired
-client-certificate-not-yet-valid client-certificate-untrusted client-chain-incomplete client-certificate-usage client-
-certificate-revoked client-certificate-rejected sni-missing sni-unknown sni-default-certificate plaintext-to-tls-port tls-
-to-plaintext-port starttls-missing starttls-refused proxy-refused connection-refused connection-timeout connection-reset
-closed-without-answer handshake-timeout client-hello-lost middlebox-interference malformed-message internal-error
+renegotiation-refused extended-master-secret-missing downgrade-refused certificate-name-mismatch chain-incomplete
+chain-wrong-intermediate chain-order certificate-self-signed certificate-untrusted certificate-expired
+certificate-not-yet-valid certificate-bad-signature certificate-weak-digest certificate-weak-key certificate-usage
+certificate-name-constraints certificate-issuer-not-ca certificate-revoked certificate-rejected client-certificate-missing
+client-certificate-expired client-certificate-not-yet-valid client-certificate-untrusted client-chain-incomplete
+client-certificate-usage client-certificate-revoked client-certificate-rejected sni-missing sni-unknown
+sni-default-certificate plaintext-to-tls-port tls-to-plaintext-port starttls-missing starttls-refused proxy-refused
+connection-refused connection-timeout connection-reset closed-without-answer handshake-timeout client-hello-lost
+middlebox-interference malformed-message internal-error
 """
 SLUGS = frozenset(_SLUGS.split())
 LEVELS = ("possible", "likely", "proven")
@@ -44,6 +45,7 @@ class Expected:
     frames: tuple[int, ...] = ()
     related: tuple[Connection, ...] = ()
     or_outcome: str = ""
+    or_side: str = ""
     note: str = ""
 
     def table(self) -> dict[str, object]:
@@ -60,7 +62,7 @@ class Expected:
             row |= {"cause": self.cause, "failing_side": self.side, "owners": [_owner(o, self.hop) for o in self.owners]}
             row |= {"confidence_at_least": self.at_least, "confidence_at_most": self.at_most, "frames": list(self.frames)}
         optional = {"also": list(self.also), "alternatives": list(self.alternatives), "truth": self.truth, "detail": self.detail}
-        optional["or_outcome"] = self.or_outcome
+        optional |= {"or_outcome": self.or_outcome, "or_side": self.or_side}
         row |= {key: value for key, value in optional.items() if value}
         if self.related:
             row["related"] = [f"{_end(c.client)} -> {_end(c.server)}" for c in self.related]

@@ -213,8 +213,8 @@ def plain_to_tls(lab: Lab) -> None:
     lab.quote("haproxy", log, "SSL handshake failure")
     seen = lab.seen(client=SECOND)
     item = lab.failed(
-        seen, "plaintext-to-tls-port", side="client", owners=["client"], at_least="proven", frames=[seen.data("client")[0].frame],
-        note="What was wrong came from the client: it does not speak TLS. The server only closed.",
+        seen, "plaintext-to-tls-port", side="server", or_side="client", owners=["client"], at_least="proven",
+        frames=[seen.data("client")[0].frame],
     )  # fmt: skip
     lab.completed(lab.seen(client=FIRST))
     lab.derive(

@@ -410,7 +410,7 @@ def backend_down(lab: Lab) -> None:
     for number, client in ((0, TILL), (1, PARTNER)):
         seen = edge.south_of(number)
         lab.failed(
-            seen, "connection-refused", hop="southbound", side="server", owners=["server"], at_least="likely",
+            seen, "connection-refused", hop="southbound", side="client", or_side="server", owners=["server"], at_least="likely",
             frames=[seen.flag(4, "server")], related=[edge.north_of(client)],
         )  # fmt: skip
 

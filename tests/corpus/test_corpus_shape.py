@@ -13,7 +13,7 @@ FOLDERS = sorted(path for path in CORPUS.iterdir() if path.is_dir() and "--" in 
 RUN_KEYS = {"name", "options", "hop_inferred", "exit_code", "handshake"}
 KEYS = {"client", "server", "first_frame", "hop", "outcome", "sni"}
 FAILED_KEYS = {"cause", "failing_side", "owners", "confidence_at_least", "confidence_at_most", "frames"}
-OPTIONAL_KEYS = {"also", "alternatives", "truth", "detail", "related", "or_outcome", "note"}
+OPTIONAL_KEYS = {"also", "alternatives", "truth", "detail", "related", "or_outcome", "or_side", "note"}
 LEVELS = ["possible", "likely", "proven"]
 
 
