@@ -241,7 +241,7 @@ def _ending_evidence(context: Context, refused: CertificateRefusal) -> tuple[Evi
 def _certificate_evidence(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect) -> tuple[Evidence, ...]:
     event = handshake.first("certificate", refused.whose)
     frames = event.frames if event is not None and refused.borrowed is None else ()
-    line = Evidence(describe_defect(defect, refused.chain or (), refused.whose), frames, handshake.file, defect.certificate)
+    line = Evidence(describe_defect(defect, refused.chain or (), refused.whose, context), frames, handshake.file, defect.certificate)
     return (line,) if refused.borrowed is None else (refused.borrowed, line)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whytls.model import Context, Event, Evidence, Handshake, Side
 from whytls.wire.message import Alert
@@ -69,28 +69,68 @@ def describe_hello(handshake: Handshake, context: Context) -> Evidence:
     return Evidence(f"ClientHello {offered}, {many}, {name}", event.frames, event.file)
 
 
-def describe_defect(defect: Defect, chain: tuple[bytes, ...], whose: Side) -> str:
+def describe_defect(defect: Defect, chain: tuple[bytes, ...], whose: Side, context: Context) -> str:
     """What is wrong with which certificate, with the values that show it."""
     from whytls.pki.certificate import read
 
-    facts = defect.facts
-    place = f"certificate {defect.index + 1} of {len(chain)}" if defect.index is not None and len(chain) > 1 else "the certificate"
-    name = read(chain[defect.index]).subject if defect.index is not None and defect.index < len(chain) else ""
-    return f"{whose}'s Certificate: {place}{f' ({name})' if name else ''}: {_defect_words(defect.slug, defect.detail, dict(facts))}"
+    index = defect.index
+    place = f"certificate {index + 1} of {len(chain)}" if index is not None and len(chain) > 1 else "certificate"
+    name = read(chain[index]).subject if index is not None and index < len(chain) else ""
+    owner = side_name(whose, context)
+    return f"{owner}'s {place}{f' ({name})' if name else ''} {_words(defect.slug, dict(defect.facts), defect.detail)}"
 
 
-def _defect_words(slug: str, detail: str, facts: dict[str, object]) -> str:
-    words = slug.replace("-", " ") + (f", {detail.replace('-', ' ')}" if detail else "")
-    shown = [f"{key.replace('_', ' ')} {_value(value)}" for key, value in facts.items() if value not in (None, "", ()) and key != "position"]
-    return f"{words} ({'; '.join(shown[:4])})" if shown else words
+def _words(slug: str, facts: dict[str, Any], detail: str) -> str:
+    """The defect as the rest of a sentence whose subject is the certificate."""
+    template = _SENTENCES.get(slug)
+    if template is None:
+        return f"has a defect: {slug.replace('-', ' ')}{f' ({detail})' if detail else ''}"
+    shown = {key: _value(key, value) for key, value in facts.items()}
+    return template.format_map(_Known(shown))
 
 
-def _value(value: object) -> str:
-    if isinstance(value, int) and value > 10**15:
+class _Known(dict[str, str]):
+    """Values for a sentence; one that a certificate does not have is said to be so."""
+
+    def __missing__(self, key: str) -> str:
+        return "(none)"
+
+
+_SENTENCES = {
+    "expired": "expired on {not_after}; the handshake was on {at}",
+    "not-yet-valid": "is valid from {not_before} on; the handshake was on {at}",
+    "name-mismatch": "is for {presented}, not for {host}",
+    "cn-only": "names {host} as common name only, without subjectAltName",
+    "self-signed-leaf": "is self-signed",
+    "missing-intermediate": "was issued by {issuer}, whose certificate was not sent",
+    "wrong-intermediate": "was issued by {issuer}, and another CA's certificate was sent in its place",
+    "wrong-order": "stands in a chain whose certificates do not follow each other",
+    "bad-signature": "carries a signature that the key of {issuer} does not confirm",
+    "weak-key": "has a {key_type} key of {key_bits} bits",
+    "weak-digest": "is signed with {digest}",
+    "wrong-usage": "is for {presented}, not for {wanted}",
+    "issuer-not-ca": "issued another one without being a CA",
+    "path-length-exceeded": "allows {allowed} CA certificates below it; there are {length}",
+    "name-constraints": "holds the name {name}, which its CA {ca} is not permitted to certify (permitted: {permitted})",
+    "untrusted-root": "leads to {issuer}, which is not in the truststore given",
+    "malformed": "cannot be read: {problems}",
+}
+_USAGES = {
+    "1.3.6.1.5.5.7.3.1": "TLS servers (serverAuth)",
+    "1.3.6.1.5.5.7.3.2": "TLS clients (clientAuth)",
+    "1.3.6.1.5.5.7.3.3": "code signing",
+    "1.3.6.1.5.5.7.3.4": "e-mail",
+    "1.3.6.1.5.5.7.3.8": "time stamping",
+    "1.3.6.1.5.5.7.3.9": "OCSP signing",
+}
+
+
+def _value(key: str, value: object) -> str:
+    if key in ("not_before", "not_after", "at") and isinstance(value, int):
         return day(value)
     if isinstance(value, tuple):
-        return ", ".join(str(v) for v in value[:4]) + (" …" if len(value) > 4 else "")
-    return str(value)
+        return ", ".join(_USAGES.get(v, str(v)) for v in value[:4]) + (" …" if len(value) > 4 else "") if value else ""
+    return _USAGES.get(value, value) if isinstance(value, str) else str(value)
 
 
 def day(nanoseconds: int) -> str:
