@@ -89,13 +89,15 @@ def test_grease_is_taken_out_everywhere_and_said() -> None:
     found = read(1, hello(
         extension(0x0A0A, b""), extension(10, b"\0\4\x1a\x1a\0\x1d"), extension(43, b"\4\x2a\x2a\3\4"),
         extension(13, b"\0\4\x04\x03\x3a\x3a"), extension(51, b"\0\x0a\x1a\x1a\0\1\0\0\x1d\0\1x"), extension(0xFAFA, b"\0"),
+        extension(16, b"\0\6\2\x8a\x8a\2h2"),
         suites=b"\x6a\x6a\x13\x01",
     ))  # fmt: skip
     assert isinstance(found, ClientHello)
     assert found.greased
     assert found.cipher_suites == (0x1301,)
     assert (found.groups, found.supported_versions, found.signature_algorithms, found.key_shares) == ((29,), (0x0304,), (0x0403,), (29,))
-    assert [e.number for e in found.extensions] == [10, 43, 13, 51]
+    assert [e.number for e in found.extensions] == [10, 43, 13, 51, 16]
+    assert found.alpn == ("h2",)
     assert found.problem is None
 
 

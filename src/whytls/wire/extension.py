@@ -8,16 +8,21 @@ GREASE (RFC 8701) is taken out where the lists are used: ``without_grease``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from whytls.exceptions import Malformed
 from whytls.wire.cursor import Cursor, whole_list16, whole_names
 from whytls.wire.registry import GREASE
 
+# RFC 8701 has names of protocols, too: two equal bytes.
+_GREASE = GREASE | {str(bytes((n & 0xFF, n & 0xFF)), "ascii", "backslashreplace") for n in GREASE}
 
-def without_grease(values: tuple[int, ...]) -> tuple[int, ...]:
+Value = TypeVar("Value", int, str)
+
+
+def without_grease(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """The same list without GREASE."""
-    return values if GREASE.isdisjoint(values) else tuple(v for v in values if v not in GREASE)
+    return values if _GREASE.isdisjoint(values) else tuple(v for v in values if v not in _GREASE)
 
 
 # ------------------------------------------------------------------ names
@@ -169,7 +174,8 @@ def is_there(body: bytes) -> bool:
 
 def renegotiation_info(body: bytes) -> bool:
     """The secure renegotiation indication (RFC 5746): its length must fit; what is in it does not matter here."""
-    _only_block(body, 1, "renegotiation_info")
+    if not body or body[0] != len(body) - 1:
+        raise Malformed(f"renegotiation_info's length does not fit its {len(body)} bytes", offset=0)
     return True
 
 
@@ -188,7 +194,7 @@ CLIENT: dict[int, tuple[str, Reader, bool]] = {
     0: ("server_name", server_name, False),
     10: ("groups", supported_groups, True),
     13: ("signature_algorithms", signature_algorithms, True),
-    16: ("alpn", alpn, False),
+    16: ("alpn", alpn, True),
     23: ("extended_master_secret", is_there, False),
     35: ("session_ticket", has_content, False),
     41: ("psk", is_there, False),

@@ -5,7 +5,7 @@ Theory of operation
 
 A handshake is followed from outside, so the table knows no role of ours: it says what *either* side can send next. States
 are named after the last thing that happened, since that is what a reader of a verdict wants to know. ``advance`` is asked once
-an event; ``expected`` once, at the end.
+an event; ``expected`` once, at the end. Senders are "client" and "server", messages the kinds of ``model.EventKind``.
 
 Four families share the start:
 
@@ -41,17 +41,12 @@ V icmp-unreachable, W gap (a hole), M malformed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from whytls.wire.registry import SSL2, is_tls13
-
-if TYPE_CHECKING:
-    from whytls.model import EventKind, Side
 
 START = "start"
 ESTABLISHED = ("established", "open-1.3")  # both sides have finished, as far as it can be seen
 
-SHAPE_LETTERS: dict[EventKind, str] = {
+SHAPE_LETTERS: dict[str, str] = {
     "syn": "O", "syn-ack": "O", "fin": "E", "rst": "B", "icmp-unreachable": "V", "gap": "W", "foreign": "Q", "malformed": "M",
     "hello-request": "H", "client-hello": "C", "server-hello": "S", "hello-retry-request": "J", "certificate": "X",
     "certificate-status": "U", "server-key-exchange": "K", "certificate-request": "R", "server-hello-done": "N",
@@ -196,7 +191,7 @@ _PLACES: dict[tuple[str, str], str] = {
 }
 
 
-def advance(state: str, sender: Side, kind: EventKind, version: int | None = None, gap: bool = False) -> str:
+def advance(state: str, sender: str, kind: str, version: int | None = None, gap: bool = False) -> str:
     """The state after that event; the same one where the event moves nothing.
 
     ``version`` is the ServerHello's, and needed with it only. ``gap``: something before this event is missing from the
@@ -209,7 +204,7 @@ def advance(state: str, sender: Side, kind: EventKind, version: int | None = Non
     return _PLACES.get((sender, key), state) if gap else state
 
 
-def allowed(state: str, sender: Side, kind: EventKind, version: int | None = None) -> bool:
+def allowed(state: str, sender: str, kind: str, version: int | None = None) -> bool:
     """Whether that event has a place there. Alerts and what is not a message always have."""
     key = kind if kind != "server-hello" or version is None else _server_hello(version)
     return kind in _ANYWHERE or (state, sender, key) in TABLE
