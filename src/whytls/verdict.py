@@ -183,6 +183,7 @@ def _alternatives(first: Finding, rest: _Ranked) -> tuple[Alternative, ...]:
             c.declaration.cause_class,
         )
         for c, f in rest
+        if f.explains
     ]
     return tuple(found[:6])
 

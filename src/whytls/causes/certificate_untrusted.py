@@ -54,7 +54,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     if refused.report is None:
         return _hidden(context, refused) if refused.alert == UNKNOWN_CA else Silent()
-    faults = {d.slug for d in refused.report.defects if d.slug in WEIGHTY}
+    # A leaf alone may lack an intermediate, or be issued by a root that is not known: then both stand.
+    faults = {d.slug for d in refused.report.defects if d.slug in WEIGHTY and (d.certain or d.slug != "missing-intermediate")}
     if faults and (refused.alert != UNKNOWN_CA or faults & _SAME_ALERT):
         return Silent()
     return _sound(handshake, context, refused)
@@ -73,6 +74,9 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
     confidence: Confidence = "likely"
     doubts = [] if refused.alert == UNKNOWN_CA else ["nothing else in the certificate was minded"]
     doubts += ["the name called is in it"] if not handshake.sni else []
+    if report.has("missing-intermediate"):
+        confidence, text = "possible", f"Certificate: issued by {root}, whose certificate was not sent"
+        doubts.append("a root issued it directly")
     if refused.alert == UNKNOWN_CA and report.last_self_signed and refused.borrowed is None and not doubts:
         confidence = "proven"  # sound from leaf to root, all of it seen: what is unknown can only be that root
     if refused.late:
