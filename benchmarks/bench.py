@@ -10,18 +10,27 @@ import argparse
 import json
 import statistics
 import struct
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gen_capture import generate
 from measure import Run, run, run_piped, tshark, whytls
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".work" / "bench"
 SIZES = {"full": (1e9, 200_000, 20_000), "small": (1e8, 10_000, 2_000)}  # bytes of bulk, flows of storm, flows of mixed and sll
 START_UP_PACKETS = 100
+CAUSE_OF = {  # the generator's outcomes (flights.py), as we call them
+    "unknown_ca": "certificate-untrusted",
+    "unknown_ca13": "certificate-untrusted",
+    "expired": "certificate-expired",
+    "no_version": "protocol-mismatch",
+    "no_cipher": "cipher-mismatch",
+    "hello_rst": "connection-reset",
+    "hello_silence": "handshake-timeout",
+}
 
 
 @dataclass
@@ -47,13 +56,23 @@ def capture(kind: str, *, size: float = 1e9, flows: int | None = None) -> Path:
     path = WORK / f"{kind}-{int(size) if kind == 'bulk' else flows}.pcap"
     if not Path(f"{path}.truth.json").is_file():
         print(f"writing {path.relative_to(ROOT)}", file=sys.stderr)
-        generate(kind, path, size=size, flows=flows)
+        wanted = ["--bytes", str(size)] if flows is None else ["--flows", str(flows)]
+        # In a process of its own: what this one holds would count as the peak of those that it starts (getrusage(2), ru_maxrss).
+        generator = [sys.executable, str(ROOT / "benchmarks/gen_capture.py"), kind, str(path), *wanted]
+        subprocess.run(generator, check=True, stdout=subprocess.DEVNULL)
     return path
+
+
+def warm(path: Path) -> None:
+    """Read the file once, so that nobody waits for the disk."""
+    with path.open("rb", buffering=0) as file:
+        while file.read(1 << 20):
+            pass
 
 
 def beside(path: Path, rounds: int) -> dict[str, list[Run]]:
     """Both programs in turn on one file, after a warm-up of the file."""
-    path.read_bytes()
+    warm(path)
     results: dict[str, list[Run]] = {"whytls": [], "tshark": []}
     for _ in range(rounds):
         results["whytls"].append(run(whytls(str(path)), WORK / "whytls.jsonl"))
@@ -99,15 +118,19 @@ def counts(bars: Bars, kind: str, path: Path, answers: Path) -> None:
     said = Counter(json.loads(line)["cause"] for line in answers.open())
     failed = sum(n for cause, n in said.items() if cause)
     bars.add(f"{kind}: failed handshakes", str(failed), f"= {truth['failed']}", failed == truth["failed"])
-    print(f"  {kind}: " + ", ".join(f"{cause} {n}" for cause, n in said.most_common()))
+    print(f"  {kind}, said:  " + ", ".join(f"{cause} {n}" for cause, n in sorted(said.items())))
+    expected: Counter[str] = Counter()
+    for outcome, n in truth["flows"].items():
+        expected[CAUSE_OF.get(outcome, "")] += n
+    print(f"  {kind}, truth: " + ", ".join(f"{cause} {n}" for cause, n in sorted(expected.items()) if cause))
 
 
-def growth(bars: Bars, kind: str, small: Path, large: Path) -> None:
+def growth(bars: Bars, kind: str, small: Path, large: Path, full: bool) -> None:
     """Memory may not follow the size of the file."""
     peaks = [run(whytls(str(path)), WORK / "growth.jsonl").peak for path in (small, large)]
     factor = large.stat().st_size / small.stat().st_size
     figure = f"{peaks[0]:.0f} -> {peaks[1]:.0f} MB"
-    met = peaks[1] <= max(60, 1.25 * peaks[0])
+    met = peaks[1] <= max(60, 1.25 * peaks[0]) if full else None  # caches of bounded size fill up first
     bars.add(f"{kind}: memory, file {factor:.1f} x as large", figure, "<= 1.25 x, or under 60 MB", met)
 
 
@@ -123,7 +146,8 @@ def start_up(bars: Bars) -> None:
 
 def cut(source: Path, target: Path, packets: int) -> Path:
     """The first packets of a pcap file."""
-    data = source.read_bytes()
+    with source.open("rb") as file:
+        data = file.read(packets * 2000)
     end = 24
     for _ in range(packets):
         end += 16 + struct.unpack_from("<I", data, end + 8)[0]
@@ -153,8 +177,8 @@ def main() -> int:
             run(whytls(str(path)), WORK / "counts.jsonl")
             counts(bars, kind, path, WORK / "counts.jsonl")
     if only in (None, "growth"):
-        growth(bars, "bulk", capture("bulk", size=size / 4), capture("bulk", size=size))
-        growth(bars, "storm", capture("storm", flows=flows // 4), capture("storm", flows=flows))
+        growth(bars, "bulk", capture("bulk", size=size / 4), capture("bulk", size=size), full)
+        growth(bars, "storm", capture("storm", flows=flows // 4), capture("storm", flows=flows), full)
     return 0 if bars.show() else 1
 
 
