@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lab.net import LabError
-from lab.scenario import CORPUS, load, run
+from lab.scenario import CORPUS, Scenario, load, run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,13 +32,23 @@ def main(arguments: list[str] | None = None) -> int:
     for found in chosen:
         start = time.monotonic()
         try:
-            folders = run(found, given.into, given.debris)
+            folders = _tried(found, given.into, given.debris)
             sizes = ", ".join(f"{folder.name} {(folder / 'capture.pcap').stat().st_size:,} bytes" for folder in folders)
             print(f"recorded {sizes} in {time.monotonic() - start:.1f} s", flush=True)
         except LabError as error:
             failures += 1
             print(f"NOT recorded {found.name}: {error}", file=sys.stderr, flush=True)
     return 1 if failures else 0
+
+
+def _tried(found: Scenario, into: Path, debris: Path | None) -> list[Path]:
+    """Run a scenario, again where it went otherwise than meant: some hang on chance (a random byte that is a line feed)."""
+    for _ in range(2):
+        try:
+            return run(found, into, debris)
+        except LabError as error:
+            print(f"once more: {found.name}: {str(error).splitlines()[0]}", file=sys.stderr, flush=True)
+    return run(found, into, debris)
 
 
 if __name__ == "__main__":

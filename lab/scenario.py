@@ -214,6 +214,7 @@ def run(found: Scenario, target: Path = CORPUS, debris: Path | None = None) -> l
     finally:
         network.close()
         if debris:
+            shutil.rmtree(debris / found.name, ignore_errors=True)
             shutil.move(work, debris / found.name)
         shutil.rmtree(work, ignore_errors=True)
 
