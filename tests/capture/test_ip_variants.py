@@ -44,9 +44,7 @@ def test_segments_are_found_at_their_frames(name: str, tmp_path: Path) -> None:
     (recording,) = source.recordings([str(file)])
     found = located(recording)
     original = packets(path)
-    assert {frame: what for frame, (what, _) in found.items()} == {
-        variant.frames[n]: segment(packet.data) for n, packet in enumerate(original, 1)
-    }
+    assert {frame: what for frame, (what, _) in found.items()} == {variant.frames[n]: segment(packet.data) for n, packet in enumerate(original, 1)}
     if "old blocks" not in name:  # simple packet blocks have no time
         assert [time for _, (_, time) in sorted(found.items())] == [packet.time for packet in original]
     assert [w for w in recording.warnings if "link type 147" not in w] == []

@@ -116,6 +116,8 @@ def _stdin() -> BinaryIO:
 
 
 def _no_capture(name: str, magic: bytes, inside: bool) -> InputError:
+    if not magic and inside:
+        return InputError("the compressed data in it is empty, or cut short at its beginning", file=shown(name))
     if not magic:
         hint = "tcpdump writes a header at once: was it allowed to record, is the disk full?"
         return InputError("the file is empty", file=shown(name), hint=hint)
