@@ -154,6 +154,14 @@ def test_no_tls_says_what_was_found_instead() -> None:
     assert said.startswith("No TLS handshake was found: 1,204 packets of 12 TCP connections, 12 without TLS.")
 
 
+def test_what_had_no_verdict_when_it_was_stopped_is_counted() -> None:
+    written: list[str] = []
+    told = TextReport(written.append)
+    told.add(SNI_MISSING)
+    told.close(Reading(Tally(40, 3, 3, 0, 3), stopped=True))  # type: ignore[arg-type]
+    assert "  2 failures had no verdict yet: the rest of the recording was still to tell.\n" in "".join(written)
+
+
 def test_notes_are_bounded_in_the_short_form() -> None:
     notes = [f"odd thing {n}" for n in range(14)]
     shown = report(warnings=notes, tally=Tally(1))

@@ -148,8 +148,11 @@ class TextReport:
         lines = style.fit(headline(reading.tally, stopped=reading.stopped))
         if lines:
             lines[0] = style.paint(lines[0], "bold")
+        waiting = reading.tally.failed - self.failed
+        if reading.stopped and not reading.filtered and waiting > 0:
+            lines += style.fit(f"{many(waiting, 'failure')} had no verdict yet: the rest of the recording was still to tell.", "  ")
         if reading.filtered:
-            lines += style.fit(f"{many(self.shown, 'handshake')} of them shown: the filters leave the others out.", "  ")
+            lines += style.fit(f"{self.shown:,} of them {'is' if self.shown == 1 else 'are'} shown; the filters leave out the others.", "  ")
         if self.failed > 1:
             width = len(f"{max(self._by_cause.values()):,}")
             for cause, count in sorted(self._by_cause.items(), key=lambda item: (-item[1], item[0])):
@@ -252,9 +255,9 @@ def _title(d: Diagnosis, style: Style) -> list[str]:
 def _short(d: Diagnosis, style: Style, files: int) -> list[str]:
     after = _related(d, style)
     if d.alternatives:
-        after += style.fit(_alternatives(d.alternatives), "  ", "    ")[:2]
+        after += style.fit(_alternatives(d.alternatives), "  ", "    ")
     if d.warnings:
-        after += style.tint(style.fit(f"note: {visible(d.warnings[0])}", "  ", "    ")[:2], "yellow")
+        after += style.tint(style.fit(f"note: {visible(d.warnings[0])}", "  ", "    "), "yellow")
     if d.fix is not None:
         after += _fix_line(d.fix, style)
     room = SHORT_LINES - 2 - bool(d.alternatives) - (d.fix is not None)
