@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from whytls.capture.assemble import seen_of
 from whytls.capture.recording import Tally, handshakes
 from whytls.capture.source import Recording, recordings
 from whytls.exceptions import UsageError
@@ -102,8 +104,8 @@ class Run:
     ) -> None:
         self.tally = Tally()
         self.warnings: list[str] = []
-        self._paths, self._topology, self._trust, self._at = paths, who, trust, at
-        self._everything, self._filters, self._progress = everything, filters, progress
+        self._paths, self.topology, self._trust, self._at = paths, who, trust, at
+        self.everything, self._filters, self._progress = everything, filters, progress
 
     def __iter__(self) -> Iterator[Diagnosis]:
         for recording in recordings(self._paths):
@@ -117,7 +119,7 @@ class Run:
         if seen is not None and seen.outcome != diagnosis.outcome:  # completed on the wire, then refused: a failure
             setattr(self.tally, seen.outcome, getattr(self.tally, seen.outcome) - 1)
             setattr(self.tally, diagnosis.outcome, getattr(self.tally, diagnosis.outcome) + 1)
-        if diagnosis.cause is None and not self._everything:
+        if diagnosis.cause is None and not self.everything:
             return False
         return self._filters is None or (diagnosis.handshake is not None and self._filters.matches(diagnosis))
 
@@ -131,8 +133,8 @@ class Run:
         )  # fmt: skip
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
-        if self._topology:
-            return self._topology.hop(handshake.client, handshake.server), False
+        if self.topology:
+            return self.topology.hop(handshake.client, handshake.server), False
         hop = gateways.hop(handshake.client, handshake.server)
         return hop, hop != "direct"
 
@@ -143,55 +145,49 @@ class _Recording:
     def __init__(self, run: Run, recording: Recording) -> None:
         self.run, self.recording = run, recording
         self.profiles, self.gateways = Profiles(), Gateways()
-        self.waiting: list[Handshake] = []
+        self.waiting: deque[Handshake] = deque()
         self.live = "-" in recording.files
 
     def diagnoses(self) -> Iterator[Diagnosis]:
-        for item in handshakes(self.recording, everything=self.run._everything, tally=self.run.tally):
+        for item in handshakes(self.recording, everything=self.run.everything, tally=self.run.tally):
             if isinstance(item, Seen):
                 self._learn(item)
                 continue
             yield from self._take(item)
-        self._release_profiles()
-        for handshake in self.waiting:
-            yield from self._judged(handshake, whole=True)
-        self.waiting = []
+        while self.waiting:
+            yield from self._shown(self._verdict(self.waiting.popleft(), whole=True).diagnosis)
 
     def _learn(self, seen: Seen) -> None:
         self.profiles.learn(seen)
         self.gateways.learn(seen)
 
     def _take(self, handshake: Handshake) -> Iterator[Diagnosis]:
-        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict."""
-        from whytls.capture.assemble import seen_of
+        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict.
 
+        From a file all of them wait, as long as there is room, where the hop is to be told from the recording itself.
+        """
         self._learn(seen_of(handshake))
         if self.live:
             yield from self._overdue(handshake.ended_at)
-        verdict = self._verdict(handshake, whole=False)
-        hop_open = not self.run._topology and not self.live
-        if verdict.open or (hop_open and verdict.diagnosis.cause is not None):
-            self.waiting.append(handshake)
-            if len(self.waiting) > MOST_HELD:
-                yield from self._released(self.waiting.pop(0))
-        elif self.run.wanted(verdict.diagnosis):
-            yield verdict.diagnosis
+        if self.run.topology or self.live:
+            verdict = self._verdict(handshake, whole=False)
+            if not verdict.open:
+                yield from self._shown(verdict.diagnosis)
+                return
+        self.waiting.append(handshake)
+        if len(self.waiting) > MOST_HELD:
+            yield from self._released(self.waiting.popleft())
 
     def _overdue(self, now: int) -> Iterator[Diagnosis]:
         while self.waiting and now - self.waiting[0].ended_at > LIVE_WAIT:
-            yield from self._released(self.waiting.pop(0))
+            yield from self._released(self.waiting.popleft())
 
     def _released(self, handshake: Handshake) -> Iterator[Diagnosis]:
         """Give up waiting: the verdict as it stands, with a warning that it is early where it is open."""
-        verdict = self._verdict(handshake, whole=False)
-        diagnosis = verdict.diagnosis
-        if verdict.open:
-            diagnosis = replace(diagnosis, warnings=(*diagnosis.warnings, EARLY))
-        if self.run.wanted(diagnosis):
-            yield diagnosis
+        diagnosis, still_open = self._verdict(handshake, whole=False)
+        yield from self._shown(replace(diagnosis, warnings=(*diagnosis.warnings, EARLY)) if still_open else diagnosis)
 
-    def _judged(self, handshake: Handshake, whole: bool) -> Iterator[Diagnosis]:
-        diagnosis = self._verdict(handshake, whole).diagnosis
+    def _shown(self, diagnosis: Diagnosis) -> Iterator[Diagnosis]:
         if self.run.wanted(diagnosis):
             yield diagnosis
 
@@ -199,9 +195,6 @@ class _Recording:
         from whytls.verdict import judge
 
         return judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
-
-    def _release_profiles(self) -> None:
-        self.waiting.sort(key=lambda h: h.started_at)
 
 
 @dataclass(frozen=True, slots=True)

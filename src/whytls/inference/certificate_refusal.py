@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close
+from whytls.inference.memo import remembered
 from whytls.inference.quote import describe_defect, quote_event
 from whytls.model import (
     Answer,
@@ -68,6 +69,7 @@ class CertificateRefusal:
     borrowed: Evidence | None = None  # the chain is known from another handshake of the recording only
 
 
+@remembered
 def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateRefusal | None:
     """The refusal of that side's certificate, or None where the handshake did not end like one."""
     ending = context.ending

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from whytls.inference.hidden_alert import PADDINGS
+from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake
 from whytls.wire.message import EncryptedRecord
 
@@ -34,6 +35,7 @@ class ClientFlight(NamedTuple):
     after: tuple[Event, ...]  # the client's encrypted records after it
 
 
+@remembered
 def client_flight(handshake: Handshake) -> ClientFlight:
     """Classify the client's encrypted flight of a TLS 1.3 handshake by its record lengths."""
     suite = handshake.server_hello.cipher_suite if handshake.server_hello else None

@@ -13,10 +13,12 @@ Differences in what the hello offers more than the accepted one are not counted:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from whytls.model import Seen, ServerProfile
 from whytls.wire.message import ClientHello
+from whytls.wire.registry import scheme_key_type
 
 Dimension = Literal["version", "suite", "group", "signature", "sni", "alpn"]
 
@@ -63,8 +65,13 @@ def _signatures_cover(hello: ClientHello, seen: Seen) -> bool:
     """Whether the hello offers every kind of signature that the accepted hello offered (what was used is not known)."""
     if hello.signature_algorithms is None or not seen.offered_signature_algorithms:
         return True
-    from whytls.wire.registry import scheme_key_type
+    return _kinds(seen.offered_signature_algorithms) & _USUAL <= _kinds(hello.signature_algorithms)
 
-    ours = {scheme_key_type(s) for s in hello.signature_algorithms}
-    theirs = {scheme_key_type(s) for s in seen.offered_signature_algorithms} & {"rsa", "ecdsa"}
-    return theirs <= ours
+
+_USUAL = frozenset({"rsa", "ecdsa"})
+
+
+@lru_cache(maxsize=1024)
+def _kinds(schemes: tuple[int, ...]) -> frozenset[str]:
+    """The kinds of keys that the schemes are for; clients of one make offer one list."""
+    return frozenset(scheme_key_type(s) for s in schemes)

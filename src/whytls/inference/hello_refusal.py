@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
+from whytls.inference.memo import remembered
 from whytls.inference.offer import Narrowness, restrictions
 from whytls.model import Confidence, Context, Evidence, Handshake
 from whytls.wire.message import ClientHello
@@ -55,6 +56,7 @@ class Refusal(NamedTuple):
     nearest: Counterfactual | None
 
 
+@remembered
 def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     """The refusal, or None where the server did not break off over the ClientHello."""
     ending, hello = context.ending, handshake.retried_hello or handshake.client_hello
@@ -106,10 +108,14 @@ def _by_others(refusal: Refusal, dimension: Dimension) -> Weight | None:
     if dimension not in near.differences:
         return Weight("possible", (), (), "out")
     others = near.differences - {dimension}
+    spoken = refusal.alert is not None and refusal.alert != 0
     line = Evidence(_accepted_text(near), (near.seen.frame,), near.seen.file)
     if not others:
-        return Weight("proven", (), (line,), "counterfactual")
+        # A close or a reset can be a passing trouble of the server's; an alert is an answer to what the hello holds.
+        return Weight("proven" if spoken else "likely", () if spoken else ("it was no passing trouble of the server",), (line,), "counterfactual")
     doubts = tuple(f"not because of the {other}, which differs too" for other in sorted(others))
+    if dimension == "version" and spoken:
+        doubts = (*doubts, "it does not say protocol_version for it")
     return Weight("likely", doubts, (line,), "counterfactual")
 
 

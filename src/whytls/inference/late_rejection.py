@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.hidden_alert import alert_sized
+from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake, Side
 from whytls.wire.message import EncryptedRecord
 
@@ -37,6 +38,7 @@ class Traffic(NamedTuple):
     first_close: Event | None  # the first close_notify-sized record, FIN or RST
 
 
+@remembered
 def traffic(handshake: Handshake) -> Traffic:
     """Application data of either side after the handshake and before the first close, and who closed first."""
     return _traffic13(handshake) if (handshake.version or 0) >= 0x0304 else _traffic12(handshake)
