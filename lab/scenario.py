@@ -15,6 +15,7 @@ import importlib
 import inspect
 import pkgutil
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from lab.record import Connection
 from lab.versions import versions
 
 CORPUS = Path(__file__).resolve().parent.parent / "tests" / "corpus"
+ROOT = CORPUS.parent.parent
 Function = Callable[["Lab"], None]
 
 
@@ -264,7 +266,7 @@ def _readme(found: Scenario, lab: Lab, name: str, expected: Sequence[Expected], 
         lines += ["", "## What both ends said", "", *(f"    {line}" for line in lab.said)]
     lines += ["", "## Origin", "", "Recorded in network namespaces between real stacks, with certificates made for the run:", ""]
     for host in lab.network.hosts:
-        lines += [f"    {host.name}$ {' '.join(command.split())[:300]}" for command in host.commands]
+        lines += [f"    {host.name}$ {' '.join(_anywhere(command).split())[:300]}" for command in host.commands]
     lines += ["", "Stacks: " + "; ".join(versions(lab.stacks)) + ".", ""]
     lines += [
         "## Make it again",
@@ -278,3 +280,8 @@ def _readme(found: Scenario, lab: Lab, name: str, expected: Sequence[Expected], 
 
 def _ends(connections: Sequence[Connection]) -> str:
     return ", ".join(f"{expect._end(c.client)} -> {expect._end(c.server)}" for c in connections)
+
+
+def _anywhere(command: str) -> str:
+    """The command without the places of the machine that recorded it."""
+    return command.replace(sys.executable, "python").replace(f"{ROOT}/", "")
