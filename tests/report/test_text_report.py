@@ -138,7 +138,7 @@ def test_good_ones_are_a_line_each() -> None:
     ("tally", "said"),
     [
         (Tally(), "No packet was read: the recording is empty."),
-        (Tally(9), "No TLS handshake was found: 9 packets, none of them TCP. Was the right interface recorded, and the right port?"),
+        (Tally(9), "No TLS handshake was found in 9 packets: no TCP among them. Was the right interface recorded, and the right port?"),
         (Tally(1200, 12, 90, 90), "Nothing failed. 90 handshakes in 1,200 packets: all completed."),
         (Tally(1200, 12, 9, 7, 2), "9 handshakes in 1,200 packets: 7 completed, 2 failed."),
         (Tally(10, 1, 1, 0, 1), "1 handshake in 10 packets: 1 failed."),
@@ -151,7 +151,8 @@ def test_the_headline_says_plainly_what_was_read(tally: Tally, said: str) -> Non
 
 def test_no_tls_says_what_was_found_instead() -> None:
     said = headline(Tally(1204, 12, not_tls=12))  # type: ignore[arg-type]
-    assert said.startswith("No TLS handshake was found: 1,204 packets of 12 TCP connections, 12 without TLS.")
+    assert said.startswith("No TLS handshake was found in 1,204 packets: 12 TCP connections, none with TLS.")
+    assert "3 TCP connections, 2 without TLS." in headline(Tally(9, 3, not_tls=2))  # type: ignore[arg-type]
 
 
 def test_what_had_no_verdict_when_it_was_stopped_is_counted() -> None:

@@ -180,7 +180,7 @@ def headline(tally: Tally, *, stopped: bool = False) -> str:
     if not tally.packets:
         return f"No packet was read{' until you stopped it' if stopped else ': the recording is empty'}."
     if not tally.handshakes:
-        return _nothing_found(tally, read)
+        return f"No TLS handshake was found in {read}: {_found_instead(tally)}"
     counts = [f"{tally.completed:,} completed"] if tally.completed else []
     counts += [f"{tally.failed:,} failed"] if tally.failed else []
     if tally.unfinished:
@@ -191,13 +191,11 @@ def headline(tally: Tally, *, stopped: bool = False) -> str:
     return told if tally.failed else f"Nothing failed. {told}"
 
 
-def _nothing_found(tally: Tally, read: str) -> str:
+def _found_instead(tally: Tally) -> str:
     if not tally.flows:
-        return f"No TLS handshake was found: {read}, none of them TCP. Was the right interface recorded, and the right port?"
-    return (
-        f"No TLS handshake was found: {read} of {many(tally.flows, 'TCP connection')}, {tally.not_tls:,} without TLS. "
-        "If they were open before the recording began, record again and connect anew."
-    )
+        return "no TCP among them. Was the right interface recorded, and the right port?"
+    without = "none with TLS" if tally.not_tls >= tally.flows else f"{tally.not_tls:,} without TLS"
+    return f"{many(tally.flows, 'TCP connection')}, {without}. If they were open before the recording began, record again and connect anew."
 
 
 def block(d: Diagnosis, style: Style = PLAIN, *, verbose: bool = False, files: int = 1) -> list[str]:
