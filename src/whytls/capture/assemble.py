@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from whytls.capture import prelude
 from whytls.capture.ladder import Lane
-from whytls.capture.outcome import Circumstances, Course, outcome_of
+from whytls.capture.outcome import AT_ONCE, Circumstances, Course, outcome_of
 from whytls.capture.sieve import Direction, Flow, Numbering
 from whytls.capture.tcp import (
     ACK,
@@ -194,11 +194,15 @@ class Reading:
         return self._server_left_first()
 
     def _never_began(self) -> bool:
-        """No byte of either side: refused, unanswered, or closed by the server before the client spoke. A client that
-        connects and goes is a health check."""
-        if not self.signals[1] and self.server.acked < 0:
-            return any(p[FLAGS] & SYN for p in self.signals[0])
-        return self._server_left_first()
+        """No byte of either side: refused, unanswered, or closed by the server at once, before the client spoke. A client
+        that connects and goes is a health check, and one that is silent for long is anything."""
+        opened = next((p[TIME] for p in self.signals[0] if p[FLAGS] & SYN), None)
+        if opened is None:
+            return False
+        if not self.signals[1]:
+            return self.server.acked < 0
+        left = next((p[TIME] for p in self.signals[1] if p[FLAGS] & (FIN | RST | UNREACHABLE)), opened)
+        return self._server_left_first() and left - opened <= AT_ONCE
 
     def _server_left_first(self) -> bool:
         """Whether the server closed, reset or was unreachable before the client left."""

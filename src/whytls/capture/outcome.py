@@ -14,11 +14,11 @@ What the wire shows of that is told here, and only where it shows:
   flight that is more than a Finished it is the same (Node).
 * TLS 1.2, the same: an encrypted alert, FIN or RST of the server as its first word after the handshake, AT_ONCE, when
   it had asked for a certificate.
-* The client sent no application data, closed AT_ONCE and *reset*: it had shut its socket and did not care what came (nginx as a
-  client, curl for host names). A client that closes the same way and then waits for the server's close is one that only wanted to
-  look (``openssl s_client </dev/null``, monitoring): completed. On the wire TLS 1.2 against nginx shows no difference between
-  the two (curl, host name: ``alert FIN / FIN``), so that stays completed, and a cause that finds the certificate wanting
-  can still speak (``Cause.completed``).
+* The client sent no application data, closed within A_MOMENT and *reset*: it had shut its socket and did not care what came (nginx
+  as a client, curl for host names; both within milliseconds). A client that closes later, or the same way and then waits for the
+  server's close, is one that only wanted to look (``openssl s_client </dev/null``, monitoring, people at a prompt): completed. On
+  the wire TLS 1.2 against nginx shows no difference between the two (curl, host name: ``alert FIN / FIN``), so that stays
+  completed, and a cause that finds the certificate wanting can still speak (``Cause.completed``).
 
 A server that answers the first request with one short record and closes (nginx's HTTP 400) completed: what is in the record is
 hidden. ``dropped_early`` names all handshakes of this kind, so that they are kept in full for the causes.
@@ -29,7 +29,7 @@ message, SYN included. **Unfinished**: the recording, or what the engine kept of
 began in the middle of the connection and no alert and no end *within the handshake* is to be seen.
 
 Alert sizes under TLS 1.3: 2 bytes, 1 of inner type, the tag: 19; JSSE (JDK 17, 25) pads all records but data by 16: 35; CCM_8 has
-a shorter tag: 11. A Finished has 53 or 69, padded 69 or 85; an empty Certificate 25 or 41.
+a shorter tag: 11. A Finished has 53 or 69, padded 69 or 85; an empty Certificate 25 or 41; Chrome's flight 63 (application settings).
 """
 
 from __future__ import annotations
@@ -39,13 +39,17 @@ from typing import NamedTuple
 from whytls.model import Event, Outcome, Side, Transport
 from whytls.wire.message import Alert, EncryptedRecord
 from whytls.wire.record import ALERT, APPLICATION_DATA, HANDSHAKE
-from whytls.wire.registry import is_tls13
+from whytls.wire.registry import SSL2, is_tls13
 
 UNANSWERED = 10 * 10**9
-AT_ONCE = 10**9
+AT_ONCE = 10**9  # for a server, whose check may ask others
+A_MOMENT = 250_000_000  # for a client
 SHORT_ANSWER = 4096  # bytes of application data: an error page, not a conversation
 ALERT_SIZES = frozenset((19, 35, 11, 27))
 FINISHED_SIZES = frozenset((53, 69, 85, 45, 61, 77))
+EMPTY_CERTIFICATE_SIZES = frozenset((25, 41, 17, 33))
+LEAST_CERTIFICATE = 200  # no certificate that a client would send is shorter
+MOST_FLIGHT = 3  # records of a client's flight: Certificate, CertificateVerify, Finished
 _ENDING_WARNINGS = frozenset((0, 90))  # close_notify, user_canceled: warnings by level that end it all the same
 _CLOSINGS = frozenset(("fin", "rst"))
 
@@ -74,7 +78,10 @@ def outcome_of(events: list[Event], version: int | None, about: Circumstances, t
     if _plainly_refused(events) or about.refused:
         return "failed", Course()
     modern = is_tls13(version) or (version is None and _looks_modern(events))
-    course = _course_modern(events, about) if modern else _course_classic(events)
+    if version == SSL2:
+        course = _course_sslv2(events)
+    else:
+        course = _course_modern(events, about) if modern else _course_classic(events)
     if course.completed:
         return ("failed" if course.dropped else "completed"), course
     if modern and _hidden_refusal(events):
@@ -127,6 +134,13 @@ def _is_data(event: Event) -> bool:
     return isinstance(event.value, EncryptedRecord) and event.value.content_type == APPLICATION_DATA
 
 
+def _is_talk(event: Event) -> bool:
+    """Whether, behind a handshake of TLS 1.2 or before, the event is part of a conversation: data, heartbeats, plain bytes."""
+    if event.kind == "foreign":
+        return True
+    return isinstance(event.value, EncryptedRecord) and event.value.content_type not in (ALERT, HANDSHAKE)
+
+
 def _is_plain_message(event: Event) -> bool:
     return event.kind.startswith(("client-", "server-", "certificate")) or event.kind == "hello-retry-request"
 
@@ -168,32 +182,34 @@ def _aftermath(events: list[Event], index: int, asked: bool) -> Course:
     data: dict[Side, int] = {"client": 0, "server": 0}
     if _is_data(events[index]):
         data["server"] = 1 + events[index].length
-    first_close: Event | None = None
+    close: Event | None = None
     reset_by_client = False
     previous = events[index].time
     waited = 0
     for event in events[index + 1 :]:
-        value = event.value
-        if _is_data(event):
-            if first_close is None:
+        if _is_talk(event):
+            if close is None:
                 data[event.sender] += 1 + event.length
                 previous = event.time
-        elif event.kind in _CLOSINGS or (isinstance(value, EncryptedRecord) and value.content_type == ALERT):
+        elif event.kind in _CLOSINGS or (isinstance(event.value, EncryptedRecord) and event.value.content_type == ALERT):
             reset_by_client = reset_by_client or (event.kind == "rst" and event.sender == "client")
-            if first_close is None:
-                first_close, waited = event, event.time - previous
-    return _dropped(data, first_close, waited, reset_by_client, asked)
-
-
-def _dropped(data: dict[Side, int], close: Event | None, waited: int, reset_by_client: bool, asked: bool) -> Course:
+            if close is None:
+                close, waited = event, event.time - previous
     if close is None:
         return Course(True)
     early = not data["client"] or (data["server"] <= SHORT_ANSWER and (close.sender == "server" or not data["server"]))
-    if waited > AT_ONCE:
-        return Course(True, early=early)
     if close.sender == "client":
-        return Course(True, not data["client"] and reset_by_client, early)
-    return Course(True, asked and not data["server"], early)
+        return Course(True, not any(data.values()) and reset_by_client and waited <= A_MOMENT, early)
+    return Course(True, asked and not data["server"] and waited <= AT_ONCE, early)
+
+
+def _course_sslv2(events: list[Event]) -> Course:
+    """SSLv2 cannot be followed behind its hellos: two records of each side mean that it went on to the end."""
+    records: dict[Side, int] = {"client": 0, "server": 0}
+    for event in events:
+        if event.kind == "other-message":
+            records[event.sender] += 1
+    return Course(min(records.values()) >= 2)
 
 
 # ------------------------------------------------------------------ TLS 1.3
@@ -211,50 +227,61 @@ def _alert_sized(event: Event) -> bool:
 
 
 def _course_modern(events: list[Event], about: Circumstances) -> Course:
-    server = False
+    server = early_data = False
     for index, event in enumerate(events):
         if event.kind == "encrypted":
             if event.sender == "server":
                 server = True
             elif server:
-                return Course() if _alert_sized(event) else _aftermath_modern(events, index, about)
+                return Course() if _alert_sized(event) else _Flight(events, index, early_data).course(about)
+            else:
+                early_data = True
         elif event.kind in _CLOSINGS:
             break
     return Course()
 
 
-def _aftermath_modern(events: list[Event], index: int, about: Circumstances) -> Course:
+class _Flight:
     """What followed the client's flight, which begins with the event at ``index``."""
-    flight = events[index]
-    certificate = flight.length not in FINISHED_SIZES
-    finished = not certificate
-    data: dict[Side, int] = {"client": 0, "server": 0}
-    close: Event | None = None
-    reset_by_client = server_spoke = False
-    previous, waited = flight.time, 0
-    for event in events[index + 1 :]:
-        ends = event.kind in _CLOSINGS
-        reset_by_client = reset_by_client or (event.kind == "rst" and event.sender == "client")
-        if event.kind == "encrypted" and event.sender == "server" and not _alert_sized(event):
-            server_spoke = True
-        if close is not None:
-            continue
-        if event.kind == "encrypted" and not ends:
-            ends = _alert_sized(event) and (finished or event.sender == "server")
-            if event.sender == "client" and not finished:
-                finished = event.length in FINISHED_SIZES
-            elif not ends:
-                data[event.sender] += 1 + event.length
-        if ends:
-            close, waited = event, event.time - previous
-        elif event.kind == "encrypted":
-            previous = event.time
-    if close is None:
-        return Course(server_spoke or about.quiet >= UNANSWERED)
-    if not data["server"] and close.sender == "server":
-        alert = close.kind == "encrypted"
-        if not server_spoke and (certificate or alert or not data["client"]):
-            return Course(True, waited <= AT_ONCE, True)
-        return Course(True, early=True)
-    early = not data["client"] or (data["server"] <= SHORT_ANSWER and close.sender == "server")
-    return Course(True, waited <= AT_ONCE and close.sender == "client" and not data["client"] and reset_by_client, early)
+
+    def __init__(self, events: list[Event], index: int, early_data: bool) -> None:
+        length = events[index].length
+        self.certificate = length in EMPTY_CERTIFICATE_SIZES or length >= LEAST_CERTIFICATE
+        self.data: dict[Side, int] = {"client": int(early_data), "server": 0}
+        self.close: Event | None = None
+        self.waited = 0
+        self.reset_by_client = self.server_spoke = False
+        self._left = MOST_FLIGHT - 1 if self.certificate else 0  # records that can still belong to the flight
+        self._previous = events[index].time
+        for event in events[index + 1 :]:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        kind, sender = event.kind, event.sender
+        ends = kind in _CLOSINGS
+        self.reset_by_client = self.reset_by_client or (kind == "rst" and sender == "client")
+        if kind == "encrypted":
+            if _alert_sized(event):
+                ends = sender == "server" or not self._left
+            elif sender == "server":
+                self.server_spoke = True
+            if not ends and self.close is None:
+                self._previous = event.time
+                if sender == "client" and self._left:
+                    self._left = 0 if event.length in FINISHED_SIZES else self._left - 1
+                else:
+                    self.data[sender] += 1 + event.length
+        if ends and self.close is None:
+            self.close, self.waited = event, event.time - self._previous
+
+    def course(self, about: Circumstances) -> Course:
+        close, data = self.close, self.data
+        if close is None:
+            return Course(self.server_spoke or about.quiet >= UNANSWERED)
+        if close.sender == "server":
+            if data["server"]:
+                return Course(True, early=not data["client"] or data["server"] <= SHORT_ANSWER)
+            refused = self.certificate or close.kind == "encrypted" or not data["client"]
+            return Course(True, refused and not self.server_spoke and self.waited <= AT_ONCE, True)
+        dropped = not data["client"] and self.reset_by_client and self.waited <= A_MOMENT
+        return Course(True, dropped, not data["client"])
