@@ -38,6 +38,7 @@ from whytls.capture import ip
 from whytls.capture.pcap import Clock, Run
 from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, answers_plain_request, opening
 from whytls.capture.tcp import BEHIND, SYN, TIME, UNREACHABLE, WRAP, Packet
+from whytls.capture.tunnel import PORTS as TUNNEL_PORTS
 
 LIMIT = 64 << 10  # payload bytes kept for each direction; the largest flights seen (300 issuer names) have 40 KB
 MAX_PACKETS = 4096  # kept for each direction
@@ -59,7 +60,6 @@ RAW_KIND = {4: b"\x08\x00", 6: b"\x86\xdd"}
 NOT_IP = frozenset((b"\x08\x06", b"\x88\xcc", b"\x88\x8e", b"\x80\x35", b"\x88\x09", b"\x90\x00"))  # ARP, LLDP, 802.1X, RARP, slow, loop
 TAGS = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))  # VLAN, QinQ
 IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
-TUNNEL_PORTS = frozenset((4789, 4790, 6081, 8472))  # VXLAN, VXLAN-GPE, GENEVE, VXLAN of old Linux
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 MONOLOGUE = 16 << 10  # bytes of one side that are not TLS, with no word of the other: nobody asks for TLS here
 _SEGMENT = Struct(">IIH").unpack_from
