@@ -68,8 +68,9 @@ def _with_ending(context: Context, handshake: Handshake) -> Context:
 
 @cache
 def _asked(phase: Phase, completed: bool) -> tuple[LoadedCause, ...]:
-    """The causes that are asked of a handshake that ended in this phase."""
-    return tuple(c for c in causes.load_all() if phase in c.declaration.phases and (not completed or c.declaration.completed))
+    """The causes that are asked of a handshake that ended in this phase, those of last resort at the end."""
+    found = [c for c in causes.load_all() if phase in c.declaration.phases and (not completed or c.declaration.completed)]
+    return tuple(sorted(found, key=lambda c: c.declaration.last_resort))
 
 
 def _ask(handshake: Handshake, context: Context) -> tuple[_Ranked, list[str]]:
@@ -79,10 +80,12 @@ def _ask(handshake: Handshake, context: Context) -> tuple[_Ranked, list[str]]:
     if handshake.outcome == "unfinished":
         return findings, bugs
     for cause in _asked(context.ending.phase, handshake.outcome == "completed"):
+        if cause.declaration.last_resort and findings:
+            break
         answer = _answer(cause, handshake, context)
-        if isinstance(answer, Finding):
+        if type(answer) is Finding:
             findings.append((cause, answer))
-        elif isinstance(answer, CannotTell) and answer.bug:
+        elif type(answer) is CannotTell and answer.bug:
             bugs.append(answer.would_decide)
     return findings, bugs
 
@@ -183,7 +186,6 @@ def _alternatives(first: Finding, rest: _Ranked) -> tuple[Alternative, ...]:
             c.declaration.cause_class,
         )
         for c, f in rest
-        if f.explains
     ]
     return tuple(found[:6])
 

@@ -34,6 +34,7 @@ class Cause:
     who_can_confirm: Confirmer = "anyone"
     references: tuple[str, ...] = ()
     completed: bool = False  # also asked of handshakes that completed on the wire
+    last_resort: bool = False  # asked only when no other cause has found anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     if refused.report is None:
         return _hidden(context, refused) if refused.alert == UNKNOWN_CA else Silent()
+    if refused.report.anchored:
+        return Silent()  # the store that was given has its root
     # A leaf alone may lack an intermediate, or be issued by a root that is not known: then both stand.
     faults = {d.slug for d in refused.report.defects if d.slug in WEIGHTY and (d.certain or d.slug != "missing-intermediate")}
     if faults and (refused.alert != UNKNOWN_CA or faults & _SAME_ALERT):

@@ -34,6 +34,7 @@ CAUSE = Cause(
     owners=("server", "client"),
     phases=("tcp", "client-hello", "retry", "server-flight", "client-turn", "server-turn", "finished"),
     references=("R11", "R12", "R28"),
+    last_resort=True,
 )
 
 _WHEN = {
@@ -48,14 +49,14 @@ _WHEN = {
 
 
 def look(handshake: Handshake, context: Context) -> Answer:
-    """Whatever ended it; explains nothing, so that every other finding ranks before it."""
+    """Whatever ended it, where nobody else has found anything."""
     ending = context.ending
     if ending.breaker is None or (ending.phase == "finished" and ending.how not in ("alert", "hidden-alert")):
         return NotApplicable()
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     return Finding(
         failing_side=ending.breaker,
-        explains=(),
+        explains=ending.events,
         evidence=(*hello, *(quote_event(e, context) for e in ending.events[:3])),
         confidence="possible",
         facts={"who": side_name(ending.breaker, context), "when": _WHEN[ending.phase]},

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 71, 113, 114, 116})
 UNKNOWN_CA = 48  # names several defects: with a hidden chain only "untrusted" may be read off it, the others are alternatives
 GENERIC = frozenset({42, 46})  # Go says 42, JSSE 46, whatever is wrong
+IN_SIGHT = frozenset({"self-signed-leaf", "wrong-intermediate"})  # what a chain that was captured shows, or does not have
 # Defects that every client that checks certificates at all must mind; the others depend on the client's settings.
 WEIGHTY = frozenset({
     "expired", "not-yet-valid", "name-mismatch", "self-signed-leaf", "missing-intermediate", "wrong-intermediate", "bad-signature",
@@ -163,7 +164,7 @@ def judged(
 ) -> Answer:  # fmt: skip
     """The answer of a cause that is one defect of a chain.
 
-    ``names``: alerts that say just this; ``fits``: alerts that some stack sends for it. Owners: the side that sent the chain, unless given.
+    ``names``: alerts that say just this; ``fits``: alerts that some stack sends for it. Owners: the cause's own, unless given.
     """
     refused = refusal(handshake, context, whose)
     if refused is None:
@@ -172,7 +173,7 @@ def judged(
         return _hidden(handshake, context, refused, names, decide)
     defects = [d for d in refused.report.defects if d.slug in slugs]
     if not defects:
-        return _named_only(handshake, context, refused, names, decide) if refused.borrowed or refused.alert in names else Silent()
+        return Silent() if _ruled_out(refused, slugs) else _named_only(handshake, context, refused, names, decide)
     defect = defects[0]
     fitting = refused.alert is None or refused.alert in names or refused.alert in fits
     explains = refused.explains if fitting else tuple(e for e in refused.explains if e.kind != "alert")
@@ -185,7 +186,7 @@ def judged(
         facts={"defect": defect.slug, "leaf": _leaf_name(refused), **_plain(defect)},
         assumptions=doubts,
         detail=defect.detail or "",
-        owners=owners or ((whose,) if whose == "client" else ("server",)),
+        owners=owners,
         would_decide=decide or "the error message of the side that refused, or its truststore (--trust)",
         settled_by_later=refused.borrowed is not None,
     )
@@ -209,6 +210,16 @@ def _confidence(
     if refused.alert is not None and not rivals:
         return "proven", ()
     return "likely", doubts
+
+
+def _ruled_out(refused: CertificateRefusal, slugs: frozenset[str]) -> bool:
+    """Whether the chain that was captured does not have the defect, whatever the alert names."""
+    report = refused.report
+    if refused.borrowed is not None or report is None:
+        return False
+    if slugs <= IN_SIGHT:
+        return True
+    return slugs <= IN_SIGHT | {"missing-intermediate"} and (report.complete or any(report.has(slug) for slug in IN_SIGHT))
 
 
 def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal, names: frozenset[int], decide: str) -> Answer:

@@ -1,7 +1,7 @@
 """Remembering what was worked out of the handshake in hand: some twenty causes ask the same question of it, one after the other.
 
-The arguments are compared by identity, not by value (hashing a handshake costs more than the answers do), and are held as long as
-the answer is, so that an identity cannot be taken by another object in the meantime.
+The handshake is compared by identity, not by value (hashing one costs more than the answers do), and is held as long as the answer
+is, so that its identity cannot be taken by another object in the meantime.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ _Answer = TypeVar("_Answer")
 
 
 def remembered(function: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
-    """Keep a pure function's last two answers; positional arguments only."""
-    kept: list[tuple[tuple[object, ...], _Answer]] = []
+    """Keep a pure function's last two answers; its first argument is the handshake, and all are positional."""
+    newer: tuple[tuple[object, ...], _Answer] | None = None
+    older: tuple[tuple[object, ...], _Answer] | None = None
 
     @wraps(function)
     def asked(*args: _Given.args, **kwargs: _Given.kwargs) -> _Answer:
-        for given, answer in kept:
-            if len(given) == len(args) and all(a is b for a, b in zip(given, args, strict=True)):
-                return answer
+        nonlocal newer, older
+        if newer is not None and newer[0][0] is args[0] and newer[0][1:] == args[1:]:
+            return newer[1]
+        if older is not None and older[0][0] is args[0] and older[0][1:] == args[1:]:
+            return older[1]
         answer = function(*args, **kwargs)
-        kept.insert(0, (args, answer))
-        del kept[2:]
+        newer, older = (args, answer), newer
         return answer
 
     return asked

@@ -68,8 +68,6 @@ class _Entry:
     def learn(self, seen: Seen) -> None:
         kept = self.completed if seen.outcome == "completed" else self.failed
         key = (
-            seen.server,
-            seen.client.address,
             seen.sni,
             seen.version,
             seen.cipher_suite,
@@ -77,7 +75,7 @@ class _Entry:
             seen.alpn,
             seen.chain,
             seen.alert,
-            seen.offered_suites,
+            seen.offered_signature_algorithms,
         )
         if key not in kept and len(kept) < MOST_SEEN:
             kept[key] = seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from whytls.inference.memo import remembered
 from whytls.model import Context, Event, Evidence, Handshake, Side
 from whytls.wire.message import Alert
 from whytls.wire.registry import alert_name, version_name
@@ -55,6 +56,7 @@ def quote_ending(context: Context, limit: int = 3) -> tuple[Evidence, ...]:
     return tuple(quote_event(e, context) for e in context.ending.events[:limit])
 
 
+@remembered
 def describe_hello(handshake: Handshake, context: Context) -> Evidence:
     """The evidence line on the ClientHello: version, number of suites, server name."""
     hello, event = handshake.client_hello, handshake.first("client-hello")
