@@ -86,7 +86,7 @@ def tcp() -> Run:
             payload, seq = item[_SEGMENT.size :], (base + place) & 0xFFFFFFFF
             packets.append((order, moment * 10**6, flags, seq, 0, 64, payload, len(payload) + more, ident - 1))
         kept, _ = without_copies(packets)
-        made = stream(kept, base)
+        made = stream([p for p in kept if p[7]], [p for p in kept if p[2] & 7], base)  # with bytes; FIN, SYN, RST
         position = 0
         for start, piece in made.pieces:
             assert start >= position
