@@ -147,7 +147,10 @@ def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], w
 
     at = context.at if context.at is not None else handshake.started_at
     host = (handshake.sni or None) if whose == "server" else None
-    return examine(chain, at=at, host=host, anchors=context.trust, purpose=whose, known=_known(context))
+    report = examine(chain, at=at, host=host, anchors=context.trust, purpose=whose)
+    gap = report.find("missing-intermediate")
+    known = _known(context) if gap is not None and not gap.certain else ()
+    return examine(chain, at=at, host=host, anchors=context.trust, purpose=whose, known=known) if known else report
 
 
 def _known(context: Context) -> tuple[bytes, ...]:
