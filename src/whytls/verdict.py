@@ -212,8 +212,8 @@ def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[
 
 
 def _confirmer(cause: LoadedCause, context: Context) -> Confirmer:
-    """Who can follow the diagnosis: a capture on Router or Message Processor is the private-cloud operator's (R3)."""
-    return cause.declaration.who_can_confirm
+    """Who can follow the diagnosis: what needs the Message Processor is the private-cloud operator's to confirm (R3)."""
+    return cause.declaration.who_can_confirm if context.hop == "southbound" else "anyone"
 
 
 def _inferred(handshake: Handshake, context: Context) -> str:

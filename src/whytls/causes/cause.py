@@ -31,7 +31,7 @@ class Cause:
     phases: tuple[Phase, ...]  # asked only when the handshake ended there
     needs: tuple[Need, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)  # by the finding's detail, where one sentence does not fit all
-    who_can_confirm: Confirmer = "anyone"
+    who_can_confirm: Confirmer = "anyone"  # on the southbound hop, where it differs (R3: it needs the Message Processor)
     references: tuple[str, ...] = ()
     completed: bool = False  # also asked of handshakes that completed on the wire
     last_resort: bool = False  # asked only when no other cause has found anything

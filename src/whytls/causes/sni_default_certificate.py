@@ -39,6 +39,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     needs=("client-hello",),
     references=("RFC 6066 section 3", "R9", "R19", "R27"),
+    who_can_confirm="private-cloud operator",
     completed=True,
 )
 

@@ -39,7 +39,7 @@ CAUSE = Cause(
     owners=("client",),
     phases=FROM_HELLO,
     needs=("client-hello",),
-    who_can_confirm="anyone",
+    who_can_confirm="private-cloud operator",
     references=("RFC 6066 section 3", "R9", "R10", "R19", "R20", "R27"),
 )
 
