@@ -81,7 +81,7 @@ def outcome_of(events: list[Event], version: int | None, about: Circumstances, t
     if version == SSL2:
         course = _course_sslv2(events)
     else:
-        course = _course_modern(events, about) if modern else _course_classic(events)
+        course = _course_modern(events, about, version is not None) if modern else _course_classic(events)
     if course.completed:
         return ("failed" if course.dropped else "completed"), course
     if modern and _hidden_refusal(events):
@@ -226,8 +226,9 @@ def _alert_sized(event: Event) -> bool:
     return _is_data(event) and event.length in ALERT_SIZES
 
 
-def _course_modern(events: list[Event], about: Circumstances) -> Course:
-    server = early_data = False
+def _course_modern(events: list[Event], about: Circumstances, whole: bool) -> Course:
+    """``whole``: the ServerHello was seen, so that what the client encrypts before the server does is early data."""
+    server, early_data = not whole, False
     for index, event in enumerate(events):
         if event.kind == "encrypted":
             if event.sender == "server":
