@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives import hashes
 from authority import CLIENT, SERVER, corrupted, days, issue, rsa_key, weakened
 from story import START
 
+pytest.register_assert_rewrite("asking")
 NOW = datetime.datetime.fromtimestamp(START // 10**9, datetime.UTC)
 HOST = "www.example.test"
 
 
 @pytest.fixture(scope="session")
 def pki() -> SimpleNamespace:
-    made = partial(issue, begins=NOW - days(30), ends=NOW + days(335))
+    made = partial(issue, begins=NOW - days(60), ends=NOW + days(335))
     long_ago = {"begins": NOW - days(400), "ends": NOW - days(35)}
     soon = {"begins": NOW + days(2), "ends": NOW + days(300)}
     root, stranger = made("Meadow Root", ca=True), made("Heath Root", ca=True)
