@@ -59,6 +59,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         detail=_detail(context),
         would_decide="the server's log; whytls replay with an older version, another name, other suites",
         settled_by_later=True,
+        assumptions=() if certain else ("what the hello holds had nothing to do with it",),
     )
 
 

@@ -111,8 +111,11 @@ def _by_others(refusal: Refusal, dimension: Dimension) -> Weight | None:
     spoken = refusal.alert is not None and refusal.alert != 0
     line = Evidence(_accepted_text(near), (near.seen.frame,), near.seen.file)
     if not others:
-        # A close or a reset can be a passing trouble of the server's; an alert is an answer to what the hello holds.
-        return Weight("proven" if spoken else "likely", () if spoken else ("it was no passing trouble of the server",), (line,), "counterfactual")
+        if spoken:
+            return Weight("proven", (), (line,), "counterfactual")
+        # A close or a reset can be a passing trouble of the server's; and every site has a name of its own, so that a name that
+        # differs says least.
+        return Weight("likely", ("it was no passing trouble of the server",) if dimension == "sni" else (), (line,), "counterfactual")
     doubts = tuple(f"not because of the {other}, which differs too" for other in sorted(others))
     if dimension == "version" and spoken:
         doubts = (*doubts, "it does not say protocol_version for it")
