@@ -14,7 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WHYTLS = Path(sys.executable).with_name("whytls")
 FAILURES_FOUND = 1
-ONE_MACHINE = ("--router", "10.20.0.5", "--message-processor", "10.20.0.5", "--backend", "10.20.9.0/24")
 TWO_MACHINES = ("--router", "10.20.0.5", "--message-processor", "10.20.0.6", "--backend", "10.20.9.0/24")
 
 
@@ -39,10 +38,13 @@ SCENES = (
     Scene("R7  incomplete chain", "chain-incomplete--southbound-python-processor", TWO_MACHINES),
     Scene("R8  expired certificate, sent by the backend", "certificate-expired--southbound-java-processor", TWO_MACHINES),
     Scene("R8  unknown certificate, sent by the backend", "certificate-untrusted--southbound-nginx-verify"),
-    Scene("R8  expired certificate, sent by the client (mutual TLS, nginx answers 400)",
+    Scene("R8  expired certificate, sent by the client (mutual TLS)", "client-certificate-expired--curl-to-haproxy-tls12"),
+    Scene("R8  the same with the Router's own way: the handshake completes, then HTTP 400",
           "client-certificate-expired--router-400-tls12-python"),
     Scene("R9  the backend needs a server name, the Message Processor sends none",
           "sni-missing--southbound-runbook-java", TWO_MACHINES),
+    Scene("R10 handshake_failure alone leaves two readings open ...", "sni-missing--handshake-failure-alone"),
+    Scene("R10 ... and another handshake of the recording decides", "sni-missing--another-client-sends-the-name"),
 )  # fmt: skip
 
 
