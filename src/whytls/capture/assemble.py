@@ -100,7 +100,10 @@ class Reading:
             return None
         opening, closing = self._tcp_events(file)
         events = opening + client.events + server.events + closing
-        events.sort(key=_frame)
+        if self.client_stream.ordered and self.server_stream.ordered:
+            events.sort(key=_frame)
+        else:
+            events = _merged(opening, client.events, server.events, closing)
         version = client.version if client.version is not None else server.version
         ended_at = events[-1].time if events else 0
         quiet = max(self.flow.until - ended_at, 0)
@@ -292,6 +295,7 @@ _SPECIAL = SYN | FIN | RST | UNREACHABLE
 _KINDS: dict[int, EventKind] = {UNREACHABLE: "icmp-unreachable"}
 for _flags in range(1, 8):
     _KINDS[_flags] = "syn" if _flags & SYN else "rst" if _flags & RST else "fin"
+_SIGNALS = frozenset(("syn", "syn-ack", *_KINDS.values()))
 _WHOLE = Coverage()
 _METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH"))
 
@@ -302,6 +306,23 @@ def shape_of(events: list[Event]) -> str:
     while "DD" in shape or "dd" in shape:
         shape = shape.replace("DD", "D").replace("dd", "d")
     return shape
+
+
+def _merged(*lanes: list[Event]) -> list[Event]:
+    """The events in the order in which they could be read: in each lane none before the one in front of it, whose bytes can
+    have come later."""
+    keyed: list[tuple[int, Event]] = []
+    for lane in lanes:
+        reached = 0
+        for event in lane:
+            reached = event.frame if event.kind in _SIGNALS else max(reached, event.frame)
+            keyed.append((reached, event))
+    keyed.sort(key=_key)
+    return [event for _, event in keyed]
+
+
+def _key(keyed: tuple[int, Event]) -> int:
+    return keyed[0]
 
 
 class State(TypedDict):

@@ -269,7 +269,7 @@ class Sieve:
                     continue
             if bits & SYN:
                 seq = (seq + 1) & WRAP
-            if self._takes(direction, bits, seq, payload, length):
+            if self._takes(direction, bits, seq, ack, payload, length):
                 time = when(buf, start)
                 packet = (order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident)
                 if length:
@@ -283,10 +283,15 @@ class Sieve:
                     self._decide(direction.flow)
         self.held += held
 
-    def _takes(self, direction: Direction, bits: int, seq: int, payload: bytes, length: int) -> bool:
+    def _takes(self, direction: Direction, bits: int, seq: int, ack: int, payload: bytes, length: int) -> bool:
         """Whether to keep a packet that needs care: a first one, one out of order, cut short, or with SYN, FIN or RST."""
         if direction.base < 0:
             direction.base = direction.next = seq
+        if bits & 0x14 == 0x10:  # what it acknowledges is where the other side begins, if its SYN was not recorded
+            flow = direction.flow
+            other = flow.second if direction.side == 0 else flow.first
+            if other.base < 0:
+                other.base = other.next = ack
         if seq == direction.next and len(payload) == length:
             if (seq - direction.base) & WRAP >= LIMIT and length:
                 self._decide(direction.flow)
