@@ -41,12 +41,18 @@ def client_flight(handshake: Handshake) -> ClientFlight:
     suite = handshake.server_hello.cipher_suite if handshake.server_hello else None
     finished = 4 + (48 if suite in _SHA384_SUITES else 32)
     records = [e for e in handshake.events if e.kind == "encrypted" and e.sender == "client" and isinstance(e.value, EncryptedRecord)]
+    cut: tuple[FlightContent, int] | None = None
     for padding in PADDINGS:
         found = _classify([e.length - _OVERHEAD - padding for e in records], finished)
-        if found is not None:
-            content, count = found
-            return ClientFlight(content, tuple(records[:count]), tuple(records[count:]))
-    return ClientFlight("unknown", tuple(records), ())
+        if found is not None and found != ("certificate", 1):
+            return _flight(records, found)
+        cut = cut or found  # its Finished was not found: perhaps it is under the next padding
+    return _flight(records, cut) if cut is not None else ClientFlight("unknown", tuple(records), ())
+
+
+def _flight(records: list[Event], found: tuple[FlightContent, int]) -> ClientFlight:
+    content, count = found
+    return ClientFlight(content, tuple(records[:count]), tuple(records[count:]))
 
 
 def _classify(bodies: list[int], finished: int) -> tuple[FlightContent, int] | None:
