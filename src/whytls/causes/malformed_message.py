@@ -47,7 +47,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     """A message that we cannot read either; or the peer's complaint about one that we can."""
     ending = context.ending
     broken = _broken(handshake)
-    complaint = ending.how == "alert" and ending.alert in _COMPLAINTS
+    complaint = ending.alert in _COMPLAINTS
     if broken is not None and (complaint or ending.how in ("foreign", "fin", "rst")):
         event, problem = broken
         who = side_name(event.sender, context)
@@ -63,7 +63,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
             owners=(event.sender, "network"),
             would_decide="recordings at both ends: do the bytes differ?",
         )
-    if not complaint or ending.breaker is None:
+    if not complaint or ending.how != "alert" or ending.breaker is None:
         return NotApplicable()
     blamed: str = "client" if ending.breaker == "server" else "server"
     return Finding(
