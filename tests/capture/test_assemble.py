@@ -301,6 +301,17 @@ def test_a_prelude_is_named_and_tls_behind_it_read() -> None:
     assert (told.prelude.refusal, told.outcome) == ("454 no", "failed")
 
 
+def test_tls_behind_a_dialect_that_nobody_knows() -> None:
+    tape = Tape().open().client(b"\3\0\0\x13\x0e\xe0" + bytes(13)).server(b"\3\0\0\x13\x0e\xd0" + bytes(13))
+    told = one(tape.client(client_hello()).server(alert(40)).close(1))
+    assert (told.outcome, told.coverage.start, told.events[0].frame) == ("failed", True, 8)
+    proxied = Tape().open().client(b"GET http://x/ HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 200 OK\r\n\r\n")
+    proxied.client(b"CONNECT a:443 HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 200 OK\r\n\r\n").client(client_hello()).server(alert(40))
+    told = one(proxied)
+    assert told.prelude is not None
+    assert (told.prelude.target, told.outcome) == ("a:443", "failed")
+
+
 def test_snapped_packets_are_said_to_be() -> None:
     packets = [(t, f[:80], n) for t, f, n in refused().packets]
     (told,) = assembled(packets)

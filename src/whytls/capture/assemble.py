@@ -70,7 +70,7 @@ class Reading:
         self.found = None
         ours, theirs = a.data, b.data
         plain = ours[:2] == b"\x16\x03" and ours[5:6] == b"\x01"
-        if not plain and not flow.midway and (ours or theirs):
+        if not plain and (ours or theirs) and (not flow.midway or ours.startswith(b"CONNECT ")):
             self.found = prelude.find(ours, theirs)
         self.swapped = False if plain or self.found else _second_is_client(flow, a, b)
         if self.swapped:
@@ -174,7 +174,7 @@ class Reading:
 
     def _ours(self, client: Lane, server: Lane) -> bool:
         """Whether the flow is, or should have been, a TLS handshake."""
-        if client.client_hello or server.server_hello or (self.found and not self.found.upgraded):
+        if client.client_hello or server.server_hello or (self.found and not self.found.upgraded and not self.flow.midway):
             return True
         kinds = {e.kind for e in client.events} | {e.kind for e in server.events}
         if self.flow.midway:  # only what is certainly part of a handshake; the tail of a connection is none

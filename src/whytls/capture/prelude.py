@@ -50,6 +50,13 @@ def opening(head: bytes) -> int:
     return TLS if first & 0x80 and looks_like_tls(head) else FOREIGN
 
 
+def begins_midway(head: bytes) -> bool:
+    """Whether a packet in the middle of a connection begins TLS, or a CONNECT; strict, for it is asked of any packet of any traffic."""
+    if head[0] == 0x14:
+        return head[1:2] == b"\x03" and head[3:6] == b"\0\1\1"
+    return looks_like_tls(head) or head.startswith(b"CONNECT ")
+
+
 def answers_plain_request(head: bytes) -> bool:
     """Whether these bytes are an HTTP server's answer to plain text on a port where it wants TLS (nginx, Apache, Go, HAProxy)."""
     return head.startswith(b"HTTP/1.") and head[9:12] == b"400" and any(word in head[:4096] for word in _HTTPS_WORDS)

@@ -14,7 +14,8 @@ acknowledgements are not kept; the highest number that each side acknowledged is
   packet; when its port pair is used again; at the end of the recording.
 * It is *dropped*, which means forgotten, as soon as both sides have spoken and neither looks like TLS or like something that
   leads to it (prelude.opening). A recording can begin in the middle of a connection: then only a packet that begins like TLS (or a
-  CONNECT) opens a flow, and all others are passed over without a trace.
+  CONNECT) opens a flow, and all others are passed over without a trace. Since what was dropped leaves no tombstone, the same
+  finds TLS behind dialects that prelude.py does not know (RDP, ADB).
 * Memory is a budget (BUDGET, with OVERHEAD for each packet). Beyond it the oldest flows are decided early and marked ``evicted``,
   those first that ended already. A SYN flood fills ``live`` up to MAX_FLOWS and then pushes its own oldest out.
 * Frames: ``order`` counts packets through all files of a recording, so that sorting by it is sorting by time; Numbering turns it
@@ -36,7 +37,7 @@ from typing import NamedTuple
 
 from whytls.capture import ip
 from whytls.capture.pcap import Clock, Run
-from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, answers_plain_request, opening
+from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, answers_plain_request, begins_midway, opening
 from whytls.capture.tcp import BEHIND, SYN, TIME, UNREACHABLE, WRAP, Packet
 from whytls.capture.tunnel import PORTS as TUNNEL_PORTS
 
@@ -245,6 +246,8 @@ class Sieve:
                 if direction is not None and (direction.acked < 0 or (ack - direction.acked) & WRAP < BEHIND):
                     direction.acked = ack
                 continue
+            if direction is None and not bits & SYN and (data >= end or b[data] not in STARTS_MIDWAY):
+                continue  # the middle of what is not TLS
             payload = b[data : stop if stop < end else end]
             if kind == IPV4:
                 ttl, ident = b[p + 8], b[p + 4] << 8 | b[p + 5]
@@ -313,7 +316,7 @@ class Sieve:
     def _open(self, key: bytes, known: Direction | None, flags: int, seq: int, ack: int, payload: bytes) -> Direction | None:
         """A new flow for a packet of none: a SYN, or the middle of a connection if it begins like TLS."""
         midway = not flags & SYN
-        if midway and (len(payload) < 3 or payload[0] not in STARTS_MIDWAY or opening(payload) == FOREIGN):
+        if midway and not begins_midway(payload):
             return None
         if known is not None:
             self._decide(known.flow)  # the port pair is used again
@@ -357,7 +360,7 @@ class Sieve:
                 return False
         elif other.kind >= 0 or direction.size < MONOLOGUE:
             return False
-        self._forget(flow)
+        self._forget(flow, tombstones=False)
         self.dropped += 1
         return True
 
@@ -430,14 +433,15 @@ class Sieve:
 
     # ------------------------------------------------------------------ the end of flows
 
-    def _forget(self, flow: Flow) -> None:
-        """Take a flow out of the table and leave its tombstones."""
+    def _forget(self, flow: Flow, tombstones: bool = True) -> None:
+        """Take a flow out of the table; its tombstones say that all that follows on it can be passed over."""
         flow.decided = True
         self.held -= flow.cost
         for key, direction in ((flow.key, flow.first), (flow.peer, flow.second)):
             if self.live.get(key) is direction:
                 del self.live[key]
-                self.done[key] = direction.base
+                if tombstones:
+                    self.done[key] = direction.base
             del direction.flow  # the only cycle: memory is given back without the collector
         if len(self.done) > MAX_TOMBSTONES:
             for old in list(islice(self.done, MAX_TOMBSTONES // 4)):
