@@ -184,7 +184,9 @@ def _owing_side(handshake: Handshake, phase: Phase) -> Side | None:
         return "client" if handshake.transport.syn_ack_seen else "server"
     if phase in ("client-hello", "server-flight", "server-turn"):
         return "server" if handshake.client_hello is not None or phase != "client-hello" else None
-    if phase in ("retry", "client-turn"):
+    if phase == "retry":
+        return "client" if handshake.retried_hello is None else "server"
+    if phase == "client-turn":
         return "client"
     return None
 

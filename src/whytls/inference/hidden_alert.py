@@ -19,7 +19,8 @@ so it is not counted as one here.
 
 from __future__ import annotations
 
-from whytls.model import Event, Handshake
+from whytls.inference.memo import remembered
+from whytls.model import Event, Handshake, Side
 from whytls.wire.message import EncryptedRecord
 
 PADDINGS = (0, 16)  # what stacks add to every record: most nothing, JSSE 16 bytes
@@ -38,18 +39,34 @@ def alert_sized(handshake: Handshake, event: Event) -> bool:
 
 def is_hidden_alert(handshake: Handshake, event: Event) -> bool:
     """Whether this encrypted record is an alert that refuses the handshake."""
-    if not alert_sized(handshake, event):
-        return False
-    before = []
-    for other in handshake.events:
-        if other is event:
-            break
-        if other.kind == "encrypted":
-            before.append(other)
-    own = [e for e in before if e.sender == event.sender]
-    if event.sender == "client":
-        return not own
-    spoken = [e for e in before if e.sender == "client"]
-    if not spoken:  # in place of its flight: nothing, or EncryptedExtensions alone, came before
-        return len(own) <= 1 and all(e.length < 400 for e in own)
-    return not any(e.time > spoken[0].time for e in own) and before[-1].sender == "client"
+    return alert_sized(handshake, event) and id(event) in _refusals(handshake)
+
+
+@remembered
+def _refusals(handshake: Handshake) -> frozenset[int]:
+    """The records of alert size that stand where only a refusal does; by identity, in one pass (a hostile stream has thousands)."""
+    found: set[int] = set()
+    own: list[Event] = []  # the server's records before the client's first
+    spoke_at: int | None = None  # time of the client's first record
+    answered = False  # the server sent a record later than that
+    last: Side | None = None
+    for event in handshake.events:
+        if event.kind != "encrypted":
+            continue
+        if alert_sized(handshake, event):
+            if event.sender == "client":
+                refuses = spoke_at is None
+            elif spoke_at is None:  # in place of its flight: nothing, or EncryptedExtensions alone, came before
+                refuses = len(own) <= 1 and all(e.length < 400 for e in own)
+            else:
+                refuses = not answered and last == "client"
+            if refuses:
+                found.add(id(event))
+        last = event.sender
+        if event.sender == "client":
+            spoke_at = event.time if spoke_at is None else spoke_at
+        elif spoke_at is None:
+            own.append(event)
+        else:
+            answered = answered or event.time > spoke_at
+    return frozenset(found)
