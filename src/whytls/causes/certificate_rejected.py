@@ -41,6 +41,7 @@ CAUSE = Cause(
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
     references=("RFC 8446 section 4.4.2.4", "R8"),
+    completed=True,
 )
 
 

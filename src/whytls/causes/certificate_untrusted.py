@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, judged, refusal
+from whytls.inference.late_rejection import aborted_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
@@ -39,6 +40,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=("client-turn", "server-turn", "finished"),
     references=("RFC 5280 section 6.1", "R8", "R17", "R26"),
+    completed=True,
 )
 
 
@@ -52,6 +54,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refused = refusal(handshake, context, "server")
     if refused is None or (refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA}):
         return NotApplicable()
+    if handshake.outcome == "completed" and not aborted_by_client(handshake):
+        return Silent()
     if refused.report is None:
         return _hidden(context, refused) if refused.alert == UNKNOWN_CA else Silent()
     if refused.report.anchored:
@@ -75,7 +79,7 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
     text = f"Certificate: the chain is sound and leads to {root}" + (", which was sent itself" if report.last_self_signed else "")
     confidence: Confidence = "likely"
     doubts = [] if refused.alert == UNKNOWN_CA else ["nothing else in the certificate was minded"]
-    doubts += ["the name called is in it"] if not handshake.sni else []
+    doubts += ["the name called is in it", "it was called by that name"] if not handshake.sni and refused.alert != UNKNOWN_CA else []
     if report.has("missing-intermediate"):
         confidence, text = "possible", f"Certificate: issued by {root}, whose certificate was not sent"
         doubts.append("a root issued it directly")

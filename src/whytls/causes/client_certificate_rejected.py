@@ -34,8 +34,12 @@ from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, Not
 
 CAUSE = Cause(
     title="the {server} refused the {client}'s certificate; TLS 1.3 hides which fault it saw",
-    titles={"visible": "the {server} refused the {client}'s certificate, in which no fault is seen"},
+    titles={
+        "refused-in-http": "the {server} answered the {client}'s request with one short page and closed, as nginx does that dislikes a client certificate",
+        "visible": "the {server} refused the {client}'s certificate, in which no fault is seen",
+    },
     cause_class="client-certificate",
+    completed=True,
     owners=("client", "server"),
     phases=("server-turn", "finished"),
     references=("RFC 8446 section 4.4.2.4", "R8", "R17"),
@@ -45,9 +49,11 @@ CAUSE = Cause(
 def look(handshake: Handshake, context: Context) -> Answer:
     """A flight that holds a certificate, and a server that broke off after it."""
     refused = refusal(handshake, context, "client")
-    if refused is None or refused.late:
+    if refused is None:
         return NotApplicable()
     if handshake.client_chain is not None:
+        if refused.late:
+            return Silent()
         return _visible(context, refused.explains) if handshake.client_chain else Silent()
     cut = handshake.first("certificate", "client")
     if cut is not None:
@@ -61,6 +67,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         explains=refused.explains,
         evidence=(Evidence("the client's flight is large enough for a certificate", frames, handshake.file), *_quoted(context, refused.explains)),
         confidence="likely",
+        detail="refused-in-http" if refused.late else "",
         would_decide="the server's log, or a key log of this connection (SSLKEYLOGFILE)",
         assumptions=("which fault it has cannot be seen",),
     )

@@ -51,18 +51,21 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA, 40}:
         return Silent()
     self_signed = refused.report.has("self-signed-leaf")
+    lone = refused.report.find("missing-intermediate")
+    foreign = lone is not None and not lone.certain and _foreign(handshake, refused)
     faults = {d.slug for d in refused.report.defects if d.slug in WEIGHTY} - {"self-signed-leaf", "untrusted-root"}
+    faults -= {"missing-intermediate"} if lone is not None and not lone.certain else set()
     if faults:
         return Silent()
     unnamed = _issuer_not_named(handshake, refused)
     if refused.late and not (unnamed or self_signed):
         return Silent()
-    sure = (self_signed or unnamed) and refused.alert is not None
+    sure = (self_signed or unnamed) and refused.alert is not None and lone is None
     return Finding(
         failing_side="server",
         explains=refused.explains,
         evidence=(*_lines(handshake, refused, unnamed), *(quote_event(e, context) for e in refused.explains[:3])),
-        confidence="proven" if sure and not refused.late else "likely",
+        confidence="proven" if sure and not refused.late else "likely" if foreign or lone is None else "possible",
         facts={"root": refused.report.last_issuer or "its CA", "defect": "self-signed-leaf" if self_signed else None},
         assumptions=() if self_signed or unnamed else ("nothing else in the certificate was minded",),
         detail="self-signed" if self_signed else "",
@@ -76,6 +79,17 @@ def _issuer_not_named(handshake: Handshake, refused: CertificateRefusal) -> bool
     if request is None or not request.authorities or report is None:
         return False
     return not {c.issuer_der for c in report.certificates} & set(request.authorities)
+
+
+def _foreign(handshake: Handshake, refused: CertificateRefusal) -> bool:
+    """A leaf sent alone, whose issuer belongs to none of the organisations that the server names: not an intermediate of theirs."""
+    from whytls.pki.name import organisation
+
+    request, report = handshake.certificate_request, refused.report
+    if request is None or not request.authorities or report is None or report.leaf is None:
+        return False
+    own = organisation(report.leaf.issuer_der)
+    return own is not None and own not in {organisation(name) for name in request.authorities}
 
 
 def _lines(handshake: Handshake, refused: CertificateRefusal, unnamed: bool) -> list[Evidence]:

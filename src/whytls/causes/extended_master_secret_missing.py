@@ -41,9 +41,9 @@ CAUSE = Cause(
 
 
 def look(handshake: Handshake, context: Context) -> Answer:
-    """Offered, not returned, and the client broke off with the alert that the RFC asks for."""
+    """Offered, not returned, and the client broke off: with the alert that the RFC asks for, or (possible) without a word."""
     hello, answer, ending = handshake.client_hello, handshake.server_hello, context.ending
-    if hello is None or answer is None or ending.breaker != "client" or answer.version >= 0x0304 or ending.alert != 40:
+    if hello is None or answer is None or ending.breaker != "client" or answer.version >= 0x0304 or ending.alert not in (40, None):
         return NotApplicable()
     if not hello.extended_master_secret or answer.extended_master_secret:
         return Silent()
@@ -57,7 +57,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
             *quote_ending(context),
         ),
         # RFC 7627 section 5.2 asks for this alert; all else in the server's flight that is answered with it has been ruled out.
-        confidence="likely" if rivals else "proven",
+        confidence="possible" if ending.alert is None else "likely" if rivals else "proven",
         assumptions=rivals,
         would_decide="the client's own error message, or whytls replay to a server that knows the extension",
     )

@@ -58,6 +58,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     seconds = f"{ending.delay / 1e9:.1f}"
     acknowledged = handshake.transport.client_acked >= handshake.transport.client_bytes if ending.breaker == "server" else True
+    gap = handshake.coverage.server_gap if ending.breaker == "server" else handshake.coverage.client_gap
+    acknowledged = acknowledged and not gap  # what is missing in the recording was said
     closed = ending.events[0] if ending.events and ending.events[0].kind in ("fin", "rst", "alert") else None
     line = Evidence(f"the {who} sent nothing for {seconds} s", ending.events[0].frames if ending.events else (), handshake.file)
     return Finding(

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
-from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close
+from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close, traffic
 from whytls.inference.memo import remembered
 from whytls.inference.quote import describe_defect, quote_event
 from whytls.model import (
@@ -68,6 +68,7 @@ class CertificateRefusal:
     explains: tuple[Event, ...]
     late: bool  # the handshake had completed on the wire
     borrowed: Evidence | None = None  # the chain is known from another handshake of the recording only
+    holes: bool = False  # bytes of the side that refused are missing in the recording
 
 
 @remembered
@@ -75,6 +76,11 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
     """The refusal of that side's certificate, or None where the handshake did not end like one."""
     ending = context.ending
     rejecting: Side = "client" if whose == "server" else "server"
+    page = short_answer_and_close(handshake) if whose == "client" and ending.phase == "finished" and _asked(handshake) else None
+    if page is not None:
+        chain, _ = _chain(handshake, context, whose)
+        report = _examine(handshake, context, chain, whose) if chain else None
+        return CertificateRefusal(whose, rejecting, chain, report, None, page, late=True)
     if ending.breaker != rejecting or ending.how in ("silence", "foreign", "refused", "unreachable", "none"):
         return None
     if (
@@ -90,10 +96,11 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
             late = ending.how not in ("alert", "hidden-alert")
             if late and dropped_by_client(handshake) is None:
                 return None
-        elif (ending.phase == "server-turn" and ending.how not in ("alert", "hidden-alert")) or ending.phase not in (
-            "client-turn",
-            "server-turn",
-        ):
+        elif ending.phase == "server-turn":
+            if ending.how not in ("alert", "hidden-alert"):
+                return None
+            late = ending.how == "hidden-alert"
+        elif ending.phase != "client-turn":
             return None
     else:
         placed = _client_side(handshake, context)
@@ -102,30 +109,37 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
         explains, late = placed
     chain, borrowed = _chain(handshake, context, whose)
     report = _examine(handshake, context, chain, whose) if chain else None
-    return CertificateRefusal(whose, rejecting, chain, report, ending.alert if ending.how == "alert" else None, explains, late, borrowed)
+    alert = ending.alert if ending.how == "alert" else None
+    holes = handshake.coverage.client_gap if rejecting == "client" else handshake.coverage.server_gap
+    return CertificateRefusal(whose, rejecting, chain, report, alert, explains, late, borrowed, holes)
 
 
 def _client_auth_alert(handshake: Handshake, whose: Side, alert: int) -> bool:
     """handshake_failure is what TLS 1.2 servers say to a client that owes a certificate (RFC 5246 section 7.4.6)."""
-    return whose == "client" and alert in (40, 10, 80) and (handshake.certificate_request is not None or handshake.client_chain is not None)
+    if whose != "client":
+        return False
+    if handshake.client_chain == ():  # GnuTLS cannot decode an empty Certificate message, others say handshake_failure
+        return True
+    return alert in (40, 10, 80) and (handshake.certificate_request is not None or handshake.client_chain is not None)
+
+
+def _asked(handshake: Handshake) -> bool:
+    """Whether the server asked for a client certificate: seen in the clear, or told by the size of the client's flight."""
+    if (handshake.version or 0) >= 0x0304:
+        return client_flight(handshake).content in ("empty-certificate", "certificate")
+    return handshake.certificate_request is not None or handshake.first("certificate", "client") is not None
 
 
 def _client_side(handshake: Handshake, context: Context) -> tuple[tuple[Event, ...], bool] | None:
     """What the server's refusal of a client certificate explains, and whether it came after completion."""
     ending = context.ending
-    asked = handshake.certificate_request is not None or handshake.first("certificate", "client") is not None
-    tls13 = (handshake.version or 0) >= 0x0304
-    if tls13:
-        asked = client_flight(handshake).content in ("empty-certificate", "certificate")
-    if not asked:
+    if not _asked(handshake):
         return None
-    page = short_answer_and_close(handshake) if ending.phase == "finished" else None
-    if page is not None:
-        return (*page, *(e for e in ending.events if e not in page)), True
     if ending.phase == "server-turn" or (ending.phase == "finished" and ending.how in ("alert", "hidden-alert")):
         return ending.events, False
-    if tls13 and ending.phase == "finished" and ending.how in ("rst", "fin"):
-        return ending.events, False
+    if (handshake.version or 0) >= 0x0304 and ending.phase == "finished" and ending.how in ("rst", "fin"):
+        # Node closes without an alert; a server that has said something first had accepted the client.
+        return (ending.events, False) if not traffic(handshake).server_data else None
     return None
 
 
@@ -154,11 +168,15 @@ def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], w
 
 
 def _known(context: Context) -> tuple[bytes, ...]:
-    """CA certificates that the same server showed in other handshakes: they tell a missing intermediate from an unknown root."""
-    profile = context.server_profile
-    if profile is None:
-        return ()
-    return tuple(dict.fromkeys(der for seen in (*profile.completed, *profile.failed) for der in (seen.chain or ())[1:]))[:16]
+    """CA certificates that this server showed, or this client was shown, in other handshakes of the recording.
+
+    They tell a missing intermediate from an unknown root.
+    """
+    shown: list[bytes] = []
+    for profile in (context.server_profile, context.client_profile):
+        if profile is not None:
+            shown += [der for seen in (*profile.completed, *profile.failed) for der in (seen.chain or ())[1:]]
+    return tuple(dict.fromkeys(shown))[:16]
 
 
 def judged(
@@ -208,6 +226,8 @@ def _confidence(
         return "likely", doubts
     if refused.alert in names:
         return "proven", ()
+    if refused.alert is None and refused.holes:
+        return "likely", doubts  # what it said is not in the recording
     if defect.slug in WEIGHTY and not rivals:
         return "proven", ()
     if refused.alert is not None and not rivals:

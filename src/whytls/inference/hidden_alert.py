@@ -25,7 +25,7 @@ from whytls.wire.message import EncryptedRecord
 
 PADDINGS = (0, 16)  # what stacks add to every record: most nothing, JSSE 16 bytes
 _CCM_8 = 0x1305
-_APPLICATION_DATA = 23
+_ALERT, _HANDSHAKE, _APPLICATION_DATA = 21, 22, 23
 
 
 def alert_sized(handshake: Handshake, event: Event) -> bool:
@@ -39,7 +39,30 @@ def alert_sized(handshake: Handshake, event: Event) -> bool:
 
 def is_hidden_alert(handshake: Handshake, event: Event) -> bool:
     """Whether this encrypted record is an alert that refuses the handshake."""
+    if (handshake.version or 0x0304) < 0x0304:
+        return _is_alert(event) and id(event) in _early_alerts(handshake)
     return alert_sized(handshake, event) and id(event) in _refusals(handshake)
+
+
+def _is_alert(event: Event) -> bool:
+    return isinstance(event.value, EncryptedRecord) and event.value.content_type == _ALERT
+
+
+@remembered
+def _early_alerts(handshake: Handshake) -> frozenset[int]:
+    """TLS 1.2 and before: encrypted alerts (the record's type says so) before both sides have finished are refusals, no farewells.
+
+    NSS judges the certificate beside the handshake, and refuses after its own Finished.
+    """
+    found: set[int] = set()
+    finished: set[Side] = set()
+    for event in handshake.events:
+        if event.kind == "encrypted" and isinstance(event.value, EncryptedRecord):
+            if event.value.content_type == _HANDSHAKE:
+                finished.add(event.sender)
+            elif event.value.content_type == _ALERT and len(finished) < 2:
+                found.add(id(event))
+    return frozenset(found)
 
 
 @remembered

@@ -42,7 +42,7 @@ class Profiles:
     def client(self, address: str) -> ClientProfile | None:
         """What is known of a client so far."""
         entry = self._clients.get(address)
-        return ClientProfile(tuple(entry.completed.values()), tuple(entry.failed.values())) if entry is not None else None
+        return entry.client_profile() if entry is not None else None
 
 
 _Key = TypeVar("_Key")
@@ -57,13 +57,14 @@ def _entry(book: dict[_Key, _Entry], key: _Key) -> _Entry | None:
 
 
 class _Entry:
-    __slots__ = ("completed", "failed", "plain", "snapshot")
+    __slots__ = ("client", "completed", "failed", "plain", "snapshot")
 
     def __init__(self) -> None:
         self.completed: dict[tuple[object, ...], Seen] = {}
         self.failed: dict[tuple[object, ...], Seen] = {}
         self.plain = False
         self.snapshot: ServerProfile | None = None
+        self.client: ClientProfile | None = None
 
     def learn(self, seen: Seen) -> None:
         kept = self.completed if seen.outcome == "completed" else self.failed
@@ -79,7 +80,12 @@ class _Entry:
         )
         if key not in kept and len(kept) < MOST_SEEN:
             kept[key] = seen
-            self.snapshot = None
+            self.snapshot = self.client = None
+
+    def client_profile(self) -> ClientProfile:
+        if self.client is None:
+            self.client = ClientProfile(tuple(self.completed.values()), tuple(self.failed.values()))
+        return self.client
 
     def server_profile(self) -> ServerProfile:
         if self.snapshot is None:

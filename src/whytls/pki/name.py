@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from whytls.exceptions import Malformed
 from whytls.pki.certificate import Certificate
 
 Why = Literal[
@@ -152,3 +153,14 @@ def _domain(host: str) -> str:
 
 
 _SECOND_LEVEL = ("ac", "co", "com", "edu", "gov", "net", "or", "org")  # guesses do here: this only chooses a word
+
+
+def organisation(name: bytes) -> str | None:
+    """The organisation in a DER Name, in small letters; None where it has none or cannot be read."""
+    from whytls.pki import der
+
+    try:
+        parts = der.name(name, der.element(name, 0, len(name)))
+    except (Malformed, ValueError):
+        return None
+    return next((value.strip().lower() for relative in parts for key, value in relative if key in ("O", "2.5.4.10")), None)
