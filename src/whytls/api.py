@@ -129,7 +129,7 @@ class Run:
         profile = book.server(handshake.server)
         return Context(
             hop=hop, hop_inferred=inferred, at=self._at, trust=self._trust, server_profile=profile,
-            client_profile=None, whole_recording=whole,
+            client_profile=book.client(handshake.client.address), whole_recording=whole,
         )  # fmt: skip
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
