@@ -64,10 +64,11 @@ def _traffic12(handshake: Handshake) -> Traffic:
 def _traffic13(handshake: Handshake) -> Traffic:
     """TLS 1.3: the client's records after its flight, and the server's after those (before them it sends tickets only)."""
     flight = client_flight(handshake)
+    after = {id(event) for event in flight.after}
     data: dict[Side, list[Event]] = {"client": [], "server": []}
     for event in handshake.events:
         if event.kind == "encrypted":
-            if event.sender == "client" and event in flight.after:
+            if event.sender == "client" and id(event) in after:
                 if alert_sized(handshake, event):
                     return Traffic(tuple(data["client"]), tuple(data["server"]), event)
                 data["client"].append(event)
