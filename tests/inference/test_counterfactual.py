@@ -1,0 +1,72 @@
+"""What another handshake with the same server proves about a hello that was refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from story import CLIENT, SERVER, hello
+from whytls.inference.counterfactual import differences, nearest, single_difference
+from whytls.model import Seen, ServerProfile
+from whytls.wire.message import ClientHello
+
+RSA, ECDSA = (0x0804, 0x0401), (0x0403, 0x0503)
+
+
+def offered(**fields: Any) -> ClientHello:
+    value = hello(**fields).value
+    assert isinstance(value, ClientHello)
+    return value
+
+
+def accepted(**fields: Any) -> Seen:
+    given: dict[str, Any] = {
+        "frame": 9, "file": "story.pcap", "client": CLIENT, "server": SERVER, "outcome": "completed", "sni": "www.example.test",
+        "version": 0x0303, "cipher_suite": 0xC02F, "group": 0x001D, "alpn": None, "chain": None, "client_certificate": False,
+    }  # fmt: skip
+    return Seen(**{**given, **fields})
+
+
+@pytest.mark.parametrize(
+    ("hello_fields", "seen_fields", "found"),
+    [
+        ({}, {}, set()),
+        ({}, {"version": 0x0301}, {"version"}),
+        ({}, {"version": 0x0301, "cipher_suite": 0xC009}, {"version"}),  # the suite went with the version
+        ({"suites": (0x002F,)}, {}, {"suite"}),
+        ({"groups": (0x0018,)}, {}, {"group"}),
+        ({"groups": None}, {}, set()),  # a client that says nothing of groups takes any (RFC 8422 section 4)
+        ({"schemes": ECDSA}, {"offered_signature_algorithms": (*RSA, *ECDSA)}, {"signature"}),
+        ({"schemes": ECDSA}, {}, set()),  # what the other one offered is not known
+        ({"schemes": (*RSA, *ECDSA)}, {"offered_signature_algorithms": RSA}, set()),  # more than was needed is no difference
+        ({"sni": None}, {}, {"sni"}),
+        ({"sni": ""}, {"sni": None}, set()),
+        ({"sni": "other.example.test"}, {}, {"sni"}),
+        ({"alpn": ("h2",)}, {"alpn": "http/1.1"}, {"alpn"}),
+        ({"alpn": ("h2", "http/1.1")}, {"alpn": "http/1.1"}, set()),
+        ({"alpn": None}, {"alpn": "h2"}, set()),
+        ({"sni": None, "suites": (0x002F,), "groups": (0x0018,)}, {}, {"sni", "suite", "group"}),
+    ],
+)
+def test_differences(hello_fields: dict[str, Any], seen_fields: dict[str, Any], found: set[str]) -> None:
+    assert differences(offered(**hello_fields), accepted(**seen_fields)) == found
+
+
+def test_the_nearest_counts() -> None:
+    far = accepted(sni="a.example.test", cipher_suite=0xC0AC, group=0x0018, frame=6)
+    profile = ServerProfile((accepted(version=0x0301, frame=5), far, accepted(frame=7)))
+    near = nearest(offered(sni=None, groups=(0x0017,)), profile)
+    assert near is not None
+    assert near.seen.frame == 7
+    assert near.differences == {"sni", "group"}
+    assert single_difference(offered(sni=None, groups=(0x0017,)), profile) is None
+    only = single_difference(offered(sni=None), profile)
+    assert only is not None
+    assert only.differences == {"sni"}
+
+
+def test_nothing_is_proven_by_nothing() -> None:
+    assert nearest(offered(), None) is None
+    assert nearest(offered(), ServerProfile(failed=(accepted(outcome="failed"),))) is None
+    assert single_difference(offered(), ServerProfile((accepted(),))) is None
