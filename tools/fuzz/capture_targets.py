@@ -148,7 +148,7 @@ def prelude() -> Run:
     def run(data: bytes) -> None:
         client, server = ([*unpacked(data), b"", b""])[:2]
         found = find(client, server)
-        assert found is None or (0 <= found.client_at <= len(client) and found.server_at >= 0)
+        assert found is None or (found.client_at >= 0 and found.server_at >= 0)  # both can lie behind what was recorded
         for side in (client, server):
             if side:
                 opening(side)

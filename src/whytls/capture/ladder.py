@@ -58,8 +58,9 @@ class Lane:
     """Reads one direction; ``version`` is what the other direction's hello said, ``cut`` the records of its first piece if known."""
 
     __slots__ = (
-        "_encrypted", "_file", "_midway", "_pending", "_pending_first", "certificate_request", "chain", "changed", "client_hello",
-        "events", "lost", "retried_hello", "retry", "sender", "server_hello", "server_key_exchange", "stream", "suite", "version",
+        "_encrypted", "_file", "_midway", "_pending", "_pending_first", "_pending_packet", "certificate_request", "chain",
+        "changed", "client_hello", "events", "lost", "retried_hello",
+        "retry", "sender", "server_hello", "server_key_exchange", "stream", "suite", "version",
     )  # fmt: skip
 
     def __init__(
@@ -91,6 +92,7 @@ class Lane:
         self._midway = midway
         self._pending = b""  # the beginning of a message whose rest stands in the next record
         self._pending_first = 0  # and the frame where it begins
+        self._pending_packet: Packet | None = None  # the latest packet that brought a part of it
         self._encrypted = 0
         pieces = stream.pieces
         if cut is not None and len(pieces) == 1 and not stream.gaps:
@@ -188,11 +190,11 @@ class Lane:
             return self._stub(start, data, cut.end)
         end = at + 5 + cut.announced
         kind = data[cut.end]
-        last = self.stream.packet_at(min(end, start + len(data)) - 1)
+        last = self.stream.completing(at, min(end, start + len(data)))
         if kind == HANDSHAKE and not self.changed:
             self._handshake(data, cut.end + 5, len(data), self.stream.frame_at(at), last)
             if self._pending and end <= self.stream.reach:
-                self._cut_message(last)
+                self._cut_message()
         elif end <= self.stream.reach:  # it was sent, only not recorded to its end; what it is shows all the same
             self._encrypted += 1
             self._add("encrypted", last, EncryptedRecord(kind, cut.announced), last[ORDER], cut.announced)
@@ -251,9 +253,11 @@ class Lane:
 
     def _handshake(self, data: bytes, at: int, end: int, first: int, packet: Packet) -> None:
         """The messages that end in a record with the body ``data[at:end]``, which lies between these packets."""
-        begins = first
+        begins, latest = first, packet
         if self._pending:
             begins = self._pending_first
+            if self._pending_packet is not None and self._pending_packet[ORDER] > packet[ORDER]:  # recorded out of order
+                latest = self._pending_packet
             data = self._pending + data[at:end]
             at, end = 0, len(data)
         while end - at >= 4:
@@ -264,10 +268,10 @@ class Lane:
                 return
             if stop > end:
                 break
-            self._message(number, data[at + 4 : stop], packet, begins)
-            begins = first
+            self._message(number, data[at + 4 : stop], latest, begins)
+            begins, latest = first, packet
             at = stop
-        self._pending_first = begins
+        self._pending_first, self._pending_packet = begins, latest
         self._pending = data[at:end]
 
     def _unreadable(self, number: int, size: int, length: int, packet: Packet) -> None:
@@ -281,34 +285,37 @@ class Lane:
             problem = f"a message of type {number} announces {size} bytes"
             self._add("malformed", packet, MalformedMessage(number, problem), 0, length)
 
-    def _cut_message(self, packet: Packet) -> None:
+    def _cut_message(self) -> None:
         """A message that was sent and recorded only in part: named, without a value."""
-        kind = MESSAGES.get(self._pending[0])
+        kind, packet = MESSAGES.get(self._pending[0]), self._pending_packet
         self._pending = b""
-        if kind is not None:
+        if kind is not None and packet is not None:
             self.lost = True
             self._add(kind, packet, None, self._pending_first, 0)
 
     def _message(self, number: int, body: bytes, packet: Packet, first: int) -> None:
         value = self._value(number, body)
         kind: EventKind = MESSAGES.get(number, "other-message")
-        if number == 2 and isinstance(value, ServerHello):
-            kind = self._take_server_hello(value)
-        elif number == 1 and isinstance(value, ClientHello):
+        if value.__class__ is MalformedMessage:
+            kind = "malformed"
+        elif isinstance(value, ClientHello):
             if self.client_hello is None:
                 self.client_hello = value
             elif self.retried_hello is None:
                 self.retried_hello = value
-        elif number == 11 and isinstance(value, Certificate):
+        elif isinstance(value, ServerHello):
+            kind = self._take_server_hello(value)
+        elif isinstance(value, Certificate):
             if self.chain is None:
                 self.chain = value.chain
         elif isinstance(value, ServerKeyExchange):
             self.server_key_exchange = value
         elif isinstance(value, CertificateRequest):
             self.certificate_request = value
-        elif isinstance(value, MalformedMessage):
-            kind = "malformed"
-        self._add(kind, packet, value, first, len(body) + 4)
+        order = packet[ORDER]
+        if first == order:
+            first = 0
+        self.events.append(_new(Event, (kind, self.sender, order, packet[TIME], value, first, len(body) + 4, self._file)))
 
     def _value(self, number: int, body: bytes) -> Message:
         """The message's value; those that repeat byte for byte are read once."""
