@@ -105,7 +105,9 @@ class Reading:
         else:
             events = _merged(opening, client.events, server.events, closing)
         version = client.version if client.version is not None else server.version
-        ended_at = events[-1].time if events else 0
+        started_at, ended_at = (events[0].time, events[-1].time) if events else (0, 0)
+        if not opening:
+            started_at = min([p[0][TIME] for p in self.packets + self.signals if p], default=0)
         quiet = max(self.flow.until - ended_at, 0)
         coverage = self._coverage(client, server)
         transport = self._transport()
@@ -120,7 +122,7 @@ class Reading:
             ends[not self.swapped],
             tuple(events),
             outcome,
-            self._started(),
+            started_at,
             ended_at,
             quiet,
             events[0].file if events else file,
@@ -168,9 +170,6 @@ class Reading:
             (hello.groups or ()) if hello else (),
             (hello.signature_algorithms or ()) if hello else (),
         )
-
-    def _started(self) -> int:
-        return min([p[0][TIME] for p in self.packets + self.signals if p], default=0)
 
     def _ours(self, client: Lane, server: Lane) -> bool:
         """Whether the flow is, or should have been, a TLS handshake."""
@@ -248,27 +247,26 @@ class Reading:
     def _transport(self) -> Transport:
         a, b = self.client_stream, self.server_stream
         sent, answered = self.packets
-        syns = [p for p in self.signals[0] if p[FLAGS] & SYN]
-        syn_acks = [p for p in self.signals[1] if p[FLAGS] & SYN]
-        client_acked = _acked(self.server, self.signals[1], answered, a)
+        signals, replies = self.signals
+        client_acked = _acked(self.server, replies, answered, a)
         largest, reason = 0, ""
         if client_acked < a.reach:
             unacked = [p[LENGTH] for p in sent if p[LENGTH] and position(p[SEQ], a.base) + p[LENGTH] > client_acked]
             largest = max(unacked, default=0)
-        if any(p[FLAGS] & RST for p in self.signals[1]):
-            reason = _foreign_reset(self.signals[1], answered, sent, b, "server")
-        if not reason and any(p[FLAGS] & RST for p in self.signals[0]):
-            reason = _foreign_reset(self.signals[0], sent, answered, a, "client")
-        swapped = self.swapped
+        if self.flow.reset:
+            reason = _foreign_reset(replies, answered, sent, b, "server") or _foreign_reset(signals, sent, answered, a, "client")
+        syns = [p for p in signals if p[FLAGS] & SYN]
+        syn_acks = [p for p in replies if p[FLAGS] & SYN]
+        first, second = (syn_acks, syns) if self.swapped else (syns, syn_acks)
         return Transport(
-            "server" if swapped else "client",
-            bool(syn_acks if swapped else syns),
-            bool(syns if swapped else syn_acks),
-            len(syn_acks if swapped else syns),
+            "server" if self.swapped else "client",
+            bool(first),
+            bool(second),
+            len(first),
             client_acked,
-            _acked(self.client, self.signals[0], sent, b),
-            a.recorded,
-            b.recorded,
+            _acked(self.client, signals, sent, b),
+            a.reach if a.ordered else a.recorded,
+            b.reach if b.ordered else b.recorded,
             a.repeated,
             b.repeated,
             largest,
@@ -335,11 +333,12 @@ class State(TypedDict):
 def state_of(events: list[Event], version: int | None, gap: bool) -> State:
     """How far the handshake came, and what was due (wire/transcript.py)."""
     state = START
-    for kind, sender, *_ in events:
+    for event in events:
+        kind = event[0]
         if gap or kind == "server-hello":
-            state = advance(state, sender, kind, version, gap)
+            state = advance(state, event[1], kind, version, gap)
         else:
-            state = TABLE.get((state, sender, kind), state)
+            state = TABLE.get((state, event[1], kind), state)
     return {"state": state, "expected": expected(state)}
 
 
@@ -349,10 +348,11 @@ def resumed_of(events: list[Event], hello: ServerHello | None) -> bool:
         return False
     if is_tls13(hello.version):
         return hello.psk is not None
-    for kind, sender, *_ in events:
+    for event in events:
+        kind = event[0]
         if kind in ("server-hello-done", "client-key-exchange", "server-key-exchange", "certificate"):
             return False
-        if kind == "change-cipher-spec" and sender == "server":
+        if kind == "change-cipher-spec" and event[1] == "server":
             return True
     return False
 
@@ -455,7 +455,7 @@ def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], la
             ahead = (some[-1][ACKED] - base) & WRAP
             if most < ahead < BEHIND:
                 most = ahead
-    return min(most, lane.reach)
+    return most if most < lane.reach else lane.reach
 
 
 def _remove_copies(lists: list[list[Packet]]) -> bool:
@@ -469,7 +469,9 @@ def _remove_copies(lists: list[list[Packet]]) -> bool:
 
 def _foreign_reset(signals: list[Packet], packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:
     """Why a RST of this side does not look like its own; empty if it does (RFC 5961, and what middleboxes were seen to do)."""
-    reset = next(p for p in signals if p[FLAGS] & RST)
+    reset = next((p for p in signals if p[FLAGS] & RST), None)
+    if reset is None:
+        return ""
     own = [p for p in signals if not p[FLAGS] & (RST | UNREACHABLE)] + packets
     if own:
         usual = {p[TTL] for p in own}

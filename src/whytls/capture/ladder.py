@@ -59,8 +59,8 @@ class Lane:
 
     __slots__ = (
         "_encrypted", "_file", "_midway", "_pending", "_pending_first", "_pending_packet", "certificate_request", "chain",
-        "changed", "client_hello", "events", "lost", "retried_hello",
-        "retry", "sender", "server_hello", "server_key_exchange", "stream", "suite", "version",
+        "changed", "client_hello", "events", "lost", "retried_hello", "retry", "sender", "server_hello", "server_key_exchange",
+        "stream", "suite", "version",
     )  # fmt: skip
 
     def __init__(

@@ -96,7 +96,7 @@ class Direction:
 class Flow:
     """One TCP connection, or what was recorded of it; ``first`` is who opened it (or was seen first)."""
 
-    __slots__ = ("decided", "ended", "evicted", "first", "key", "midway", "peer", "second", "until")
+    __slots__ = ("decided", "ended", "evicted", "first", "key", "midway", "peer", "reset", "second", "until")
 
     def __init__(self, key: bytes, peer: bytes) -> None:
         self.key, self.peer = key, peer
@@ -104,6 +104,7 @@ class Flow:
         self.second = Direction(self, 1)
         self.midway = False  # no SYN: the recording begins later than the connection
         self.ended = 0  # a bit for each side that sent FIN; 3 after a RST
+        self.reset = False  # there was a RST
         self.evicted = False
         self.decided = False
         self.until = 0  # the recording's clock when it was handed over
@@ -265,7 +266,8 @@ class Sieve:
                 if direction.size >= LIMIT or len(kept) > MAX_PACKETS:
                     self._decide(direction.flow)  # past any handshake
                 continue
-            length = max(length, 0)
+            if length < 0:
+                length = 0
             if direction is None or (bits & SYN and direction.base >= 0 and (seq + 1) & WRAP != direction.base):
                 direction = self._open(key, direction, bits, seq, ack, payload)
                 if direction is None:
@@ -368,7 +370,10 @@ class Sieve:
         """A FIN or RST: the flow ends soon."""
         flow = direction.flow
         before = flow.ended
-        flow.ended |= 3 if flags & 4 else 1 << direction.side
+        if flags & 4:
+            flow.ended, flow.reset = 3, True
+        else:
+            flow.ended |= 1 << direction.side
         if flow.ended == 3 and before != 3:
             self._lingering.append((time + LINGER, flow))
 
