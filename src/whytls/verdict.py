@@ -28,6 +28,7 @@ from whytls.model import (
     Fix,
     Handshake,
     Phase,
+    Side,
 )
 from whytls.wire.message import Alert
 
@@ -67,9 +68,15 @@ def _with_ending(context: Context, handshake: Handshake) -> Context:
 
 
 @cache
-def _asked(phase: Phase, completed: bool) -> tuple[LoadedCause, ...]:
-    """The causes that are asked of a handshake that ended in this phase, those of last resort at the end."""
-    found = [c for c in causes.load_all() if phase in c.declaration.phases and (not completed or c.declaration.completed)]
+def _asked(phase: Phase, breaker: Side | None, completed: bool) -> tuple[LoadedCause, ...]:
+    """The causes that are asked of a handshake that ended in this phase by this end, those of last resort at the end."""
+    found = [
+        cause
+        for cause in causes.load_all()
+        if phase in cause.declaration.phases
+        and (cause.declaration.breaker in (None, breaker) or phase == "finished")
+        and (not completed or cause.declaration.completed)
+    ]
     return tuple(sorted(found, key=lambda c: c.declaration.last_resort))
 
 
@@ -79,7 +86,7 @@ def _ask(handshake: Handshake, context: Context) -> tuple[_Ranked, list[str]]:
     bugs: list[str] = []
     if handshake.outcome == "unfinished":
         return findings, bugs
-    for cause in _asked(context.ending.phase, handshake.outcome == "completed"):
+    for cause in _asked(context.ending.phase, context.ending.breaker, handshake.outcome == "completed"):
         if cause.declaration.last_resort and findings:
             break
         answer = _answer(cause, handshake, context)

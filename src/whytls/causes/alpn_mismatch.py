@@ -34,6 +34,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client", "server"),
     phases=(*FROM_HELLO, "client-turn"),
+    breaker="server",
     needs=("client-hello",),
     references=("RFC 7301 section 3.2",),
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
-from whytls.model import Answer, CauseClass, Confirmer, Context, Finding, Fix, Handshake, Owner, Phase
+from whytls.model import Answer, CauseClass, Confirmer, Context, Finding, Fix, Handshake, Owner, Phase, Side
 
 Need = Literal["client-hello", "server-chain", "client-chain", "certificate-request", "server-hello"]
 
@@ -29,6 +29,7 @@ class Cause:
     cause_class: CauseClass
     owners: tuple[Owner, ...]  # cheapest first
     phases: tuple[Phase, ...]  # asked only when the handshake ended there
+    breaker: Side | None = None  # asked only when this end broke off (or after both had finished, where it can be either)
     needs: tuple[Need, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)  # by the finding's detail, where one sentence does not fit all
     who_can_confirm: Confirmer = "anyone"  # on the southbound hop, where it differs (R3: it needs the Message Processor)

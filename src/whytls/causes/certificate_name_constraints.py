@@ -33,6 +33,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 5280 section 4.2.1.10",),
     completed=True,
 )

@@ -45,6 +45,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     needs=("client-hello",),
     references=("RFC 9525", "R6", "R15", "R23"),
     completed=True,

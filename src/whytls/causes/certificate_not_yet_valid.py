@@ -37,6 +37,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 5280 section 4.1.2.5", "R8", "R25"),
     completed=True,
 )

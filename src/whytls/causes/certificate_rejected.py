@@ -40,6 +40,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 8446 section 4.4.2.4", "R8"),
     completed=True,
 )

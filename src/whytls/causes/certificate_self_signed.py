@@ -36,6 +36,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 5280 section 3.2", "R8", "R26"),
     completed=True,
 )

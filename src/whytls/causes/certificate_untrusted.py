@@ -39,6 +39,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("client", "server"),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 5280 section 6.1", "R8", "R17", "R26"),
     completed=True,
 )

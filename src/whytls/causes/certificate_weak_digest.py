@@ -34,6 +34,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 9155", "RFC 9325 section 4.4"),
     completed=True,
 )

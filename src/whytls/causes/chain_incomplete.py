@@ -37,6 +37,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 8446 section 4.4.2", "R7", "R16", "R24"),
     completed=True,
 )

@@ -33,6 +33,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 5246 section 7.4.2", "R16", "R24"),
     completed=True,
 )

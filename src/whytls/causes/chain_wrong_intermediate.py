@@ -36,6 +36,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     references=("RFC 5280 section 6.1", "R7", "R16", "R24"),
     completed=True,
 )

@@ -42,6 +42,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("server", "client"),
     phases=FROM_HELLO,
+    breaker="server",
     references=("RFC 8446 section 4.1.2", "R5", "R10", "R22"),
 )
 

@@ -35,6 +35,7 @@ CAUSE = Cause(
     cause_class="client-certificate",
     owners=("client",),
     phases=("server-turn", "finished"),
+    breaker="server",
     references=("RFC 5280 section 4.1.2.5", "R8", "R18", "R25"),
     completed=True,
 )

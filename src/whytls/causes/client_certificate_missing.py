@@ -39,6 +39,7 @@ CAUSE = Cause(
     cause_class="client-certificate",
     owners=("client",),
     phases=("server-turn", "finished"),
+    breaker="server",
     references=("RFC 8446 section 4.4.2.4", "R8", "R17", "R25"),
     completed=True,
 )

@@ -42,6 +42,7 @@ CAUSE = Cause(
     completed=True,
     owners=("client", "server"),
     phases=("server-turn", "finished"),
+    breaker="server",
     references=("RFC 8446 section 4.4.2.4", "R8", "R17"),
 )
 

@@ -38,6 +38,7 @@ CAUSE = Cause(
     cause_class="client-certificate",
     owners=("client", "server"),
     phases=("server-turn", "finished"),
+    breaker="server",
     references=("RFC 8446 section 4.4.2", "R8", "R17", "R26"),
     completed=True,
 )

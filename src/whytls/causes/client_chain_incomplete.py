@@ -35,6 +35,7 @@ CAUSE = Cause(
     cause_class="client-certificate",
     owners=("client",),
     phases=("server-turn", "finished"),
+    breaker="server",
     references=("RFC 8446 section 4.4.2", "R7", "R16", "R24"),
     completed=True,
 )

@@ -40,6 +40,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("server",),
     phases=("tcp", "client-hello", "retry", "server-flight", "client-turn"),
+    breaker="server",
     references=("RFC 8446 section 6.1", "R4", "R10"),
 )
 

@@ -35,6 +35,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("server",),
     phases=("server-flight", "client-turn", "server-turn"),
+    breaker="client",
     references=("RFC 7919", "RFC 9325 section 4.2"),
 )
 

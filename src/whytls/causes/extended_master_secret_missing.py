@@ -35,6 +35,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("server", "client"),
     phases=("server-flight", "client-turn"),
+    breaker="client",
     needs=("client-hello", "server-hello"),
     references=("RFC 7627 section 5.2",),
 )

@@ -37,6 +37,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client", "server"),
     phases=FROM_HELLO,
+    breaker="server",
     needs=("client-hello",),
     references=("RFC 8446 section 4.2.7",),
 )

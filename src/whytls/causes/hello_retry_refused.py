@@ -36,6 +36,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("server",),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
+    breaker="client",
     needs=("client-hello",),
     references=("RFC 8446 section 4.1.4",),
 )

@@ -37,6 +37,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client", "server"),
     phases=("client-hello", "retry", "server-flight"),
+    breaker="server",
     needs=("client-hello",),
     references=("RFC 8446 section 4.2.3",),
 )

@@ -37,6 +37,7 @@ CAUSE = Cause(
     cause_class="server-certificate",
     owners=("client",),
     phases=("client-turn", "server-turn", "finished"),
+    breaker="client",
     needs=("client-hello",),
     references=("RFC 6066 section 3", "R9", "R19", "R27"),
     who_can_confirm="private-cloud operator",

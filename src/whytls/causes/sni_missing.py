@@ -38,6 +38,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client",),
     phases=FROM_HELLO,
+    breaker="server",
     needs=("client-hello",),
     who_can_confirm="private-cloud operator",
     references=("RFC 6066 section 3", "R9", "R10", "R19", "R20", "R27"),

@@ -35,6 +35,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client", "server"),
     phases=FROM_HELLO,
+    breaker="server",
     needs=("client-hello",),
     references=("RFC 6066 section 3", "R19"),
 )
