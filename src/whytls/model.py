@@ -331,7 +331,7 @@ class Seen:
     ended_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # known by identity: what is worked out of one is remembered with it
 class ServerProfile:
     """What a recording shows of one server (address and port): distinct handshakes, a bounded number of each kind."""
 

@@ -34,7 +34,24 @@ def nearest(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual
     """The accepted handshake with the fewest differences to the hello, or None where none was seen."""
     if profile is None or not profile.completed:
         return None
-    return min((Counterfactual(differences(hello, seen), seen) for seen in profile.completed), key=lambda c: len(c.differences))
+    offer = Offer(hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.server_name, hello.alpn)
+    return _nearest(offer, profile)
+
+
+class Offer(NamedTuple):
+    """What a hello offers, without what differs from one connection to the next: clients that try again offer the same."""
+
+    versions: tuple[int, ...]
+    cipher_suites: tuple[int, ...]
+    groups: tuple[int, ...] | None
+    signature_algorithms: tuple[int, ...] | None
+    server_name: str | None
+    alpn: tuple[str, ...] | None
+
+
+@lru_cache(maxsize=1024)
+def _nearest(offer: Offer, profile: ServerProfile) -> Counterfactual:
+    return min((Counterfactual(differences(offer, seen), seen) for seen in profile.completed), key=lambda c: len(c.differences))
 
 
 def single_difference(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual | None:
@@ -43,7 +60,7 @@ def single_difference(hello: ClientHello, profile: ServerProfile | None) -> Coun
     return found if found is not None and len(found.differences) == 1 else None
 
 
-def differences(hello: ClientHello, seen: Seen) -> frozenset[Dimension]:
+def differences(hello: ClientHello | Offer, seen: Seen) -> frozenset[Dimension]:
     """In which dimensions the hello does not contain what the server accepted in ``seen``."""
     found: set[Dimension] = set()
     if seen.version is not None and seen.version not in hello.versions:
@@ -61,7 +78,7 @@ def differences(hello: ClientHello, seen: Seen) -> frozenset[Dimension]:
     return frozenset(found)
 
 
-def _signatures_cover(hello: ClientHello, seen: Seen) -> bool:
+def _signatures_cover(hello: ClientHello | Offer, seen: Seen) -> bool:
     """Whether the hello offers every kind of signature that the accepted hello offered (what was used is not known)."""
     if hello.signature_algorithms is None or not seen.offered_signature_algorithms:
         return True
