@@ -148,7 +148,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
     return Diagnosis(
         cause=cause.slug,
         cause_class=declaration.cause_class,
-        title=_title(cause, finding, context),
+        title=_title(cause, finding, context, warnings),
         outcome="failed",
         client=handshake.client,
         server=handshake.server,
@@ -202,10 +202,14 @@ def _same_ground(first: Finding, others: list[Finding]) -> bool:
     return all(f.facts.get("defect") is not None for f in others) and first.facts.get("defect") is not None
 
 
-def _title(cause: LoadedCause, finding: Finding, context: Context) -> str:
+def _title(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> str:
     template = cause.declaration.titles.get(finding.detail, cause.declaration.title)
     facts = {"client": side_name("client", context), "server": side_name("server", context), **finding.facts}
-    text = template.format_map(facts)
+    try:
+        text = template.format_map(facts)
+    except Exception as problem:  # as for look: our bug, said, and the verdict stands
+        warnings.append(f"bug in whytls: the title of {cause.slug} broke: {type(problem).__name__}: {problem}")
+        text = cause.slug.replace("-", " ")
     return text[:1].upper() + text[1:]
 
 
