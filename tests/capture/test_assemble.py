@@ -216,6 +216,12 @@ def test_a_hello_that_never_arrives() -> None:
     assert told.transport.largest_unacknowledged == len(client_hello())
 
 
+def test_a_large_hello_of_which_only_the_first_packet_comes() -> None:
+    tape = Tape().open().send(0, client_hello()[:50]).send(1, flags=ACK).tail(11)
+    told = one(tape)
+    assert (told.shape, told.client_hello, told.outcome, told.coverage.client_gap) == ("OoC", None, "failed", True)
+
+
 def test_a_reset_that_does_not_fit_its_sender() -> None:
     tape = Tape().open().client(client_hello())
     forged = one(tape.send(1, flags=RST, ttl=113))
@@ -239,7 +245,7 @@ def test_a_contradiction_is_said() -> None:
 def test_refused_unanswered_and_closed_at_once() -> None:
     assert one(Tape().send(0, flags=SYN).send(1, flags=RST | ACK)).outcome == "failed"
     assert one(Tape().send(0, flags=SYN).tail(11)).outcome == "failed"
-    assert one(Tape().send(0, flags=SYN).tail(3)).outcome == "unfinished"
+    assert assembled(Tape().send(0, flags=SYN).tail(3).packets) == []
     assert one(Tape().open().send(1, flags=FIN | ACK)).outcome == "failed"
 
 

@@ -162,6 +162,35 @@ def test_vlan_cooked_and_raw_frames_are_read() -> None:
         assert payload(one(sieved(frames, link=link)), 1) == server_flight() + SERVER_FINISH
 
 
+def test_ipv6_with_and_without_extension_headers() -> None:
+    source, target = b"\x20\x01\x0d\xb8" + bytes(11) + b"\1", b"\x20\x01\x0d\xb8" + bytes(11) + b"\2"
+    for extra in (b"", b"\6\0" + bytes(6)):
+        packets = []
+        for time, frame, length in whole().packets:
+            tcp = extra + frame[34:]
+            ends = source + target if frame[26:30] == bytes((10, 0, 0, 1)) else target + source
+            ip = struct.pack(">IHBB", 0x60000000, len(tcp), 0 if extra else 6, 61) + ends
+            packets.append((time, bytes(12) + b"\x86\xdd" + ip + tcp, length + 20 + len(extra)))
+        flow = one(sieved(packets))
+        assert payload(flow, 1) == server_flight() + SERVER_FINISH
+        assert flow.first.packets[0][5] == 61
+
+
+def test_fragments_and_loopback_headers_are_read_too() -> None:
+    packets = []
+    for time, frame, length in whole().packets:
+        head, data = frame[14:34], frame[34:]
+        if len(data) > 400:
+            first = head[:2] + struct.pack(">HHH", 20 + 400, 7, 0x2000) + head[8:]
+            rest = head[:2] + struct.pack(">HHH", 20 + len(data) - 400, 7, 50) + head[8:]
+            packets += [(time, b"\2\0\0\0" + first + data[:400], 424), (time, b"\2\0\0\0" + rest + data[400:], length - 400)]
+        else:
+            packets.append((time, b"\2\0\0\0" + head + data, length - 10))
+    assert len(packets) > len(whole().packets)
+    flow = one(sieved(packets, link=0))
+    assert payload(flow, 1) == server_flight() + SERVER_FINISH
+
+
 def test_ip_options_and_ethernet_padding_do_not_matter() -> None:
     packets = []
     for time, frame, length in whole().packets:

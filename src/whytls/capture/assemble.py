@@ -80,15 +80,15 @@ class Reading:
         self.client, self.server, self.packets, self.signals = first, second, packets, signals
         self.client_stream, self.server_stream = a, b
         self.at = (self.found.client_at, self.found.server_at) if self.found else (0, 0)
-        self.client_cut = split(ours, self.at[0]) if ours and not flow.midway else None
-        self.server_cut = split(theirs, self.at[1]) if theirs and not flow.midway else None
+        self.client_cut = split(ours, self.at[0]) if ours and first.sure else None
+        self.server_cut = split(theirs, self.at[1]) if theirs and second.sure else None
 
     def lanes(self, file: str) -> tuple[Lane, Lane]:
         """Both directions read, client first."""
-        midway = self.flow.midway
-        server = Lane("server", self.server_stream, self.at[1], midway=midway, cut=self.server_cut, file=file)
+        unsure = (not self.client.sure, not self.server.sure)
+        server = Lane("server", self.server_stream, self.at[1], midway=unsure[1], cut=self.server_cut, file=file)
         client = Lane(
-            "client", self.client_stream, self.at[0], midway=midway, version=server.version, cut=self.client_cut, file=file
+            "client", self.client_stream, self.at[0], midway=unsure[0], version=server.version, cut=self.client_cut, file=file
         )
         return client, server
 

@@ -193,8 +193,8 @@ class Lane:
         last = self.stream.completing(at, min(end, start + len(data)))
         if kind == HANDSHAKE and not self.changed:
             self._handshake(data, cut.end + 5, len(data), self.stream.frame_at(at), last)
-            if self._pending and end <= self.stream.reach:
-                self._cut_message()
+            if self._pending and (end <= self.stream.reach or not self.events):
+                self._cut_message()  # also a first message, a large ClientHello, whose second packet never came
         elif end <= self.stream.reach:  # it was sent, only not recorded to its end; what it is shows all the same
             self._encrypted += 1
             self._add("encrypted", last, EncryptedRecord(kind, cut.announced), last[ORDER], cut.announced)

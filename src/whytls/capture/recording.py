@@ -15,6 +15,7 @@ from typing import Protocol
 
 from whytls.capture.assemble import Reading, endpoints, seen_of
 from whytls.capture.glance import Book, plainly_completed
+from whytls.capture.outcome import UNANSWERED
 from whytls.capture.pcap import Run
 from whytls.capture.sieve import Datagram, Numbering, Sieve
 from whytls.model import Coverage, Handshake, Seen
@@ -85,6 +86,9 @@ class _Work:
         self._told = sieve.flows, sieve.dropped
         decided, sieve.decided = sieve.decided, []
         for flow in decided:
+            if flow.only_asked and (flow.evicted or flow.until - flow.last_time < UNANSWERED):
+                tally.not_tls += 1  # a SYN of which nothing can be said: scans and floods have many
+                continue
             reading = Reading(flow)
             if not self._everything and plainly_completed(reading):
                 tally.handshakes += 1

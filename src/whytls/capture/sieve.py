@@ -72,7 +72,7 @@ _NOWHERE = ip.Located(b"", b"", b"", 0, 0, 0, 0)
 class Direction:
     """The packets that one end of a flow sent."""
 
-    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "packets", "side", "signals", "size")
+    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "packets", "side", "signals", "size", "sure")
 
     def __init__(self, flow: Flow, side: int) -> None:
         self.flow = flow
@@ -84,6 +84,7 @@ class Direction:
         self.far = 0
         self.kind = -1  # what its first bytes look like (prelude.opening); -1: none seen
         self.orderly = True
+        self.sure = False  # its base is where its bytes begin for certain, and not where the recording begins
         self.packets: list[Packet] = []  # those that carry bytes
         self.signals: list[Packet] = []  # those with SYN, FIN or RST; one that carries bytes as well stands in both
 
@@ -113,6 +114,12 @@ class Flow:
     def last_time(self) -> int:
         """The time of the last kept packet."""
         return max(self.first.last_time, self.second.last_time)
+
+    @property
+    def only_asked(self) -> bool:
+        """Whether there is nothing but SYNs of one side."""
+        second = self.second
+        return not (self.ended or second.signals or second.packets or self.first.packets or second.acked >= 0)
 
     @property
     def cost(self) -> int:
@@ -244,8 +251,12 @@ class Sieve:
                 stop = end  # segmentation offload: the length is not filled in
             length = stop - data
             if length <= 0 and not bits & 7:
-                if direction is not None and (direction.acked < 0 or (ack - direction.acked) & WRAP < BEHIND):
-                    direction.acked = ack
+                if direction is not None:
+                    if direction.acked < 0:
+                        direction.acked = ack
+                        self._begins(direction, seq, ack)
+                    elif (ack - direction.acked) & WRAP < BEHIND:
+                        direction.acked = ack
                 continue
             if direction is None and not bits & SYN and (data >= end or b[data] not in STARTS_MIDWAY):
                 continue  # the middle of what is not TLS
@@ -292,11 +303,9 @@ class Sieve:
         """Whether to keep a packet that needs care: a first one, one out of order, cut short, or with SYN, FIN or RST."""
         if direction.base < 0:
             direction.base = direction.next = seq
-        if bits & 0x14 == 0x10:  # what it acknowledges is where the other side begins, if its SYN was not recorded
-            flow = direction.flow
-            other = flow.second if direction.side == 0 else flow.first
-            if other.base < 0:
-                other.base = other.next = ack
+            direction.sure = bool(bits & SYN)
+        if bits & 0x14 == 0x10:
+            self._begins(direction, seq, ack)
         if seq == direction.next and len(payload) == length:
             if (seq - direction.base) & WRAP >= LIMIT and length:
                 self._decide(direction.flow)
@@ -330,6 +339,7 @@ class Sieve:
         mine, other = (flow.second, flow.first) if answers else (flow.first, flow.second)
         if flags & 0x10 and (midway or answers):
             other.base = other.next = ack
+            other.sure = answers
         self.live.pop(key, None)
         self.live.pop(peer, None)  # so that the pair moves to the young end of the table
         self.live[key], self.live[peer] = mine, other
@@ -338,6 +348,14 @@ class Sieve:
         self.flows += 1
         self.held += FLOW_COST
         return mine
+
+    def _begins(self, direction: Direction, seq: int, ack: int) -> None:
+        """What a side acknowledges is where the other one goes on: its beginning, if this side has not yet sent anything."""
+        flow = direction.flow
+        other = flow.second if direction.side == 0 else flow.first
+        if other.base < 0:
+            other.base = other.next = ack
+            other.sure = seq == direction.base and direction.sure
 
     def _fits(self, direction: Direction, seq: int) -> bool:
         """Whether a segment out of order is near enough to be of use; too many that are not give the flow up."""
