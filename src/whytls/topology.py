@@ -7,6 +7,7 @@ inferred wherever it is used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from whytls.exceptions import InputError, UsageError
 from whytls.model import Endpoint, Hop
+
+_BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,17 @@ def pattern(text: str) -> Pattern:
     Raises:
         UsageError: it is none of these.
     """
-    address, port = text.strip(), None
-    if address.startswith("["):
-        address, _, rest = address[1:].partition("]")
-        port = rest.removeprefix(":") or None
+    address, port = text.strip(), ""
+    bracketed = _BRACKETED.fullmatch(address)
+    if bracketed:
+        address, port = bracketed[1], bracketed[2] or ""
     elif address.count(":") == 1:
-        address, port = address.split(":")
+        address, _, port = address.partition(":")
     try:
         network = ip_network(address, strict=False) if address else None
         number = int(port) if port else None
-        if (number is not None and not 0 < number < 65536) or (network is None and number is None):
+        usable = number is None or (port.isascii() and port.isdigit() and 0 < number < 65536)
+        if not usable or (network is None and number is None):
             raise ValueError(text)
     except ValueError:
         raise UsageError(f"{text!r} is no address, network or port", hint="for instance 10.0.0.7, 10.0.0.0/24, :443, 10.0.0.7:443") from None
@@ -109,4 +113,7 @@ def _read(file: str) -> dict[str, list[str]]:
     known = {"router", "message_processor", "backend"}
     if not isinstance(table, dict) or set(table) - known:
         raise InputError("[topology] takes router, message_processor and backend", file=file)
-    return {key: [values] if isinstance(values, str) else [str(v) for v in values] for key, values in table.items()}
+    lists = {key: [values] if isinstance(values, str) else values for key, values in table.items()}
+    if not all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists.values()):
+        raise InputError("[topology] takes lists of addresses, networks and ports, each in quotes", file=file)
+    return lists
