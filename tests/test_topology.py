@@ -12,11 +12,6 @@ from whytls.topology import pattern, topology
 
 CALLER, ROUTER = Endpoint("203.0.113.9", 50_001), Endpoint("10.0.0.5", 443)
 PROCESSOR, BACKEND = Endpoint("10.0.0.7", 41_822), Endpoint("10.0.9.12", 8443)
-    Endpoint("203.0.113.9", 50_001),
-    Endpoint("10.0.0.5", 443),
-    Endpoint("10.0.0.7", 41_822),
-    Endpoint("10.0.9.12", 8443),
-)
 SIX = Endpoint("2001:db8::1", 443)
 
 
