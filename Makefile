@@ -26,7 +26,7 @@ test-stacks: $(VENV)/dev.stamp  ## the tests that need real foreign TLS stacks o
 	$(BIN)/python -m pytest -m stacks
 
 check: $(VENV)/dev.stamp  ## ruff, mypy --strict, generated documents
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/mypy
 	@for tool in tools/make_*.py; do echo $$tool --check; $(BIN)/python $$tool --check || exit 1; done
 

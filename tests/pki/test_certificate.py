@@ -8,13 +8,13 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from authority import CLIENT, NOON, SERVER, issue, rsa_key, usages
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from authority import CLIENT, NOON, SERVER, issue, rsa_key, usages
 from whytls.pki import der as lenient
 from whytls.pki.certificate import LARGEST, Certificate, _settled, read
 

@@ -6,11 +6,11 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from authority import AT, CLIENT, NOON, SERVER, Issued, corrupted, days, ec_key, issue, rsa_key, subject_name, usages, weakened
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 
+from authority import AT, CLIENT, NOON, SERVER, Issued, corrupted, days, ec_key, issue, rsa_key, subject_name, usages, weakened
 from whytls.pki.chain import ChainReport, examine, in_system_store
 
 DAY = 86_400 * 1_000_000_000

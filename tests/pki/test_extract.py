@@ -6,8 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from authority import issue, subject_name
 
+from authority import issue, subject_name
 from whytls.exceptions import InputError, UsageError
 from whytls.pki.extract import moment, write_chain
 from whytls.pki.readers.pem import certificates

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from authority import corrupted, issue, rsa_key
 from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, rsa
 
+from authority import corrupted, issue, rsa_key
 from whytls.pki.certificate import read
 from whytls.pki.links import is_tried, link, self_signed, verifies
 

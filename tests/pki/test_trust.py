@@ -7,9 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from authority import AT, issue
 
 import whytls.pki.chain
+from authority import AT, issue
 from whytls.pki.chain import examine
 from whytls.pki.defect import Defect
 from whytls.pki.trust import ALL, HABITS, absolute, absolute_defects, habit, refuses
