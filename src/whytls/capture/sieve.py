@@ -63,10 +63,12 @@ TAGS = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))  # VLAN, QinQ
 IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 MONOLOGUE = 16 << 10  # bytes of one side that are not TLS, with no word of the other: nobody asks for TLS here
+# IPv4 and TCP: version and length, total length, identification, fragment, time to live, protocol; sequence number,
+# acknowledgement, offset and flags. IPv6 and TCP: payload length, hop limit, and the same of TCP.
+_HEAD4 = Struct(">BxHHHBB14xIIH").unpack_from
+_HEAD6 = Struct(">4xHxB36xIIH").unpack_from
 _SEGMENT = Struct(">IIH").unpack_from
 
-
-_NOWHERE = ip.Located(b"", b"", b"", 0, 0, 0, 0)
 
 
 class Direction:
@@ -203,50 +205,51 @@ class Sieve:
 
     def _walk(self, buf: bytes, packets: Iterable[tuple[int, int, int]], link: int, when: Clock) -> None:
         """The loop itself. Fast for what is common; _elsewhere finds TCP in all the rest."""
-        live, began, segment, held = self.live.get, self.done.get, _SEGMENT, 0
+        live, began, head4, head6, segment, held = self.live.get, self.done.get, _HEAD4, _HEAD6, _SEGMENT, 0
         framed = link in FRAMED
-        located = _NOWHERE
         skip, at = FRAMED.get(link, (0, 0))
         plain = framed or link in RAW_IP
         for order, start, end in packets:
-            b, p = buf, start + skip
+            b, p, t = buf, start + skip, 0
             kind = b[p + at : p + at + 2] if framed else RAW_KIND.get(b[p] >> 4, b"") if plain and p < end else b""
             if kind != IPV4 and kind in TAGS:
                 while kind in TAGS:
                     p += 4
                     kind = b[p - 2 : p]
-            # 1. where TCP stands, and the key of the flow's direction
-            if kind == IPV4 and end - p >= 40 and b[p + 9] == TCP and b[p] == 0x45 and not (b[p + 6] & 0x3F or b[p + 7]):
-                t = p + 20
+            # 1. where TCP stands, the key of the flow's direction, and whether that is decided: bulk data, late acknowledgements
+            if kind == IPV4 and end - p >= 40:
                 key = b[p + 12 : p + 24]
+                base = began(key)
+                if base is not None and not b[p + 33] & 2 and b[p + 9] == TCP and b[p] == 0x45:
+                    continue
+                version, total, ident, fragment, ttl, protocol, seq, ack, bits = head4(b, p)
+                if version == 0x45 and protocol == TCP and not fragment & 0x3FFF:
+                    t, stop = p + 20, p + total
             elif kind == IPV6 and end - p >= 60 and b[p + 6] == TCP:
-                t = p + 40
                 key = b[p + 8 : p + 44]
-            elif kind in NOT_IP:
-                continue
-            else:
+                base = began(key)
+                if base is not None and not b[p + 53] & 2:
+                    continue
+                total, ttl, seq, ack, bits = head6(b, p)
+                t, stop, ident = p + 40, p + 40 + total, -1
+            if not t:
+                if kind in NOT_IP:
+                    continue
                 found = self._elsewhere(buf, start, end, p, kind, link, order, when)
                 if found is None:
                     continue
-                located = found
-                b, t, end, kind = located.buf, located.offset, located.stop, b""
-                key = located.src + located.dst + b[t : t + 4]
-            # 2. what is known of it
-            base = began(key)
-            if base is not None:
-                if not b[t + 13] & 2:
-                    continue  # decided: bulk data, late acknowledgements
-                if base == (segment(b, t + 4)[0] + 1) & WRAP:
-                    continue  # its SYN again
+                b, t, end, ttl, ident = found.buf, found.offset, found.stop, found.ttl, -1
+                stop = end + found.missing
+                key = found.src + found.dst + b[t : t + 4]
+                base = began(key)
+                seq, ack, bits = segment(b, t + 4)
+                if base is not None and not bits & SYN:
+                    continue
+            if base is not None and base == (seq + 1) & WRAP:
+                continue  # its SYN again
+            # 2. what is known of the flow
             direction = live(key)
-            seq, ack, bits = segment(b, t + 4)
             data = t + (bits >> 12) * 4
-            if kind == IPV4:
-                stop = p + (b[p + 2] << 8 | b[p + 3])
-            elif kind:
-                stop = t + (b[p + 4] << 8 | b[p + 5])
-            else:
-                stop = located.stop + located.missing
             if stop <= t:
                 stop = end  # segmentation offload: the length is not filled in
             length = stop - data
@@ -261,12 +264,6 @@ class Sieve:
             if direction is None and not bits & SYN and (data >= end or b[data] not in STARTS_MIDWAY):
                 continue  # the middle of what is not TLS
             payload = b[data : stop if stop < end else end]
-            if kind == IPV4:
-                ttl, ident = b[p + 8], b[p + 4] << 8 | b[p + 5]
-            elif kind:
-                ttl, ident = b[p + 7], -1
-            else:
-                ttl, ident = located.ttl, -1
             # 3. keep it: at once what plainly continues a flow, the rest with care
             if direction is not None and not bits & 7 and seq == direction.next and direction.kind > 0 and stop <= end:
                 direction.next = (seq + length) & WRAP
