@@ -25,8 +25,6 @@ NOW = datetime.datetime.fromtimestamp(EPOCH // 10**9, datetime.UTC)
 CALLER, ROUTER, INSIDE, BACKEND = ("198.51.100.7", 50_001), ("10.0.0.7", 443), ("10.0.0.7", 41_822), ("10.0.9.12", 443)
 GROUPS = bytes.fromhex("000a00060004001d0017")
 UNNAMED = record(22, message(1, b"\x03\x03" + bytes(range(32)) + b"\0\0\2\xc0\x2f\1\0\0\x0a" + GROUPS), 0x0301)
-    22, message(1, b"\x03\x03" + bytes(range(32)) + b"\0" + b"\0\2\xc0\x2f" + b"\1\0" + b"\0\x0a" + bytes.fromhex("000a00060004001d0017")), 0x0301
-)
 
 
 def refused(client: tuple[str, int] = INSIDE, server: tuple[str, int] = BACKEND, hello: bytes = b"", number: int = 40) -> Tape:
