@@ -20,7 +20,7 @@ def measure() -> dict[str, dict[str, dict[str, int]]]:
     WORK.mkdir(parents=True, exist_ok=True)
     data, report = f"--data-file={WORK / 'data'}", WORK / "report.json"
     coverage = [sys.executable, "-m", "coverage"]
-    subprocess.run([*coverage, "run", data, "-m", "pytest", "-p", "no:xdist"], cwd=ROOT, check=True)
+    subprocess.run([*coverage, "run", data, "-m", "pytest"], cwd=ROOT, check=False)  # a failing test is `make test`'s matter
     subprocess.run([*coverage, "json", data, "-o", str(report), "--quiet"], cwd=ROOT, check=True)
     files: dict[str, dict[str, dict[str, int]]] = json.loads(report.read_text())["files"]
     return files
@@ -32,7 +32,7 @@ def main() -> int:
     for name, file in sorted(measure().items()):
         inside = name.partition("whytls/")[2]
         room = inside.partition("/")[0]
-        if room not in ROOMS or inside in GENERATED:
+        if room not in ROOMS or inside in GENERATED or not file["summary"]["num_statements"]:
             continue
         covered, all_lines = file["summary"]["covered_lines"], file["summary"]["num_statements"]
         lines[room][0] += covered

@@ -57,7 +57,6 @@ def class_right(case: Case) -> bool:
     return (grade.CLASS.get(said) or case.said.get("class") or said) == grade.CLASS[case.label["cause"]]
 
 
-@pytest.mark.xdist_group("matrix")
 class TestMatrix:
     def test_proven_is_right_every_time(self, cases: list[Case]) -> None:
         wrong = [(c.id, c.said.get("cause")) for c in cases if c.said.get("confidence") == "proven" and c.said.get("cause") != c.label["cause"]]
