@@ -35,6 +35,9 @@ Why = Literal[
 LONGEST = 253  # characters of a host name (RFC 1035)
 
 
+LONGEST_ADDRESS = 64  # characters; an IPv6 address with an embedded IPv4 address has 45
+
+
 class NameMatch(NamedTuple):
     """Whether a certificate is for a name, by what, and what it presents."""
 
@@ -69,8 +72,8 @@ def as_address(name: str) -> str | None:
     import ipaddress
 
     bare = name.strip("[]").partition("%")[0]
-    if ":" not in bare and not bare[-1:].isdigit():
-        return None
+    if len(bare) > LONGEST_ADDRESS or (":" not in bare and not bare[-1:].isdigit()):
+        return None  # a number of a hundred thousand digits is no address, and takes time to be found to be none
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:
