@@ -438,8 +438,8 @@ def endpoints(key: bytes) -> tuple[Endpoint, Endpoint]:
 
 def _placed(event: Event, numbering: Numbering) -> Event:
     file, frame = numbering.place(event.frame)
-    first = event.first_frame and numbering.place(event.first_frame)[1]
-    return event._replace(frame=frame, first_frame=first, file=file)
+    begins = numbering.place(event.first_frame) if event.first_frame else ("", 0)
+    return event._replace(frame=frame, first_frame=begins[1] if begins[0] == file else 0, file=file)
 
 
 def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> int:
@@ -479,7 +479,7 @@ def _foreign_reset(signals: list[Packet], packets: list[Packet], others: list[Pa
             return f"its TTL is {reset[TTL]}, that of the {side}'s other packets {', '.join(map(str, sorted(usual)))}"
         later = [p for p in own if p[ORDER] > reset[ORDER] and p[PAYLOAD] and (p[SEQ] - reset[SEQ]) & WRAP < BEHIND]
         if later:
-            return f"the {side} went on sending after it (frame {later[0][ORDER]})"
+            return f"the {side} went on sending after it"
         where = position(reset[SEQ], lane.base)
         acked = max([position(p[ACKED], lane.base) for p in others if p[FLAGS] & 0x10], default=0)
         if lane.base >= 0 and (where < -1 or where > max(lane.reach, acked) + (1 << 20)):

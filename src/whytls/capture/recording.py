@@ -20,6 +20,10 @@ from whytls.capture.pcap import Run
 from whytls.capture.sieve import Datagram, Numbering, Sieve
 from whytls.model import Coverage, Handshake, Seen
 
+# The engine makes millions of tuples and no cycles that live, so the collector looks for nothing; who takes the Handshakes can
+# make some, so it is not switched off.
+SELDOM = (100_000, 50, 100)
+
 
 class Recording(Protocol):
     """What is needed of a recording (capture/source.py)."""
@@ -49,8 +53,8 @@ def handshakes(recording: Recording, *, everything: bool = False, tally: Tally |
     ``everything`` makes Handshakes of those that did as well. ``tally`` is filled as the work goes on.
     """
     work = _Work(everything, Tally() if tally is None else tally)
-    collecting = gc.isenabled()
-    gc.disable()  # the engine makes no cycles that live, and millions of tuples that the collector would look through
+    usual = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
     try:
         for file, run in recording.runs():
             work.feed(file, run)
@@ -59,8 +63,7 @@ def handshakes(recording: Recording, *, everything: bool = False, tally: Tally |
         work.sieve.finish()
         yield from work.drain()
     finally:
-        if collecting:
-            gc.enable()
+        gc.set_threshold(*usual)
 
 
 class _Work:
