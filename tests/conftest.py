@@ -11,6 +11,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the generators in tools/ are tested, too
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--rewrite-expected`` accepts the verdicts of today (tests/matrix/expected.json)."""
+    parser.addoption("--rewrite-expected", action="store_true", help="write the expected verdicts anew")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a skipped test is a failure: a machine that lacks what a test needs has not shown that the test passes."""
