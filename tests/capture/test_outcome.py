@@ -95,6 +95,7 @@ FAILED: list[tuple[str, list[Step]]] = [
     ("TLS 1.2, late", [*MUTUAL, client >> encrypted(100), server << CLOSE_NOTIFY_12, server << fin()]),
     ("client checks late and drops it", [*OLD, client >> CLOSE_NOTIFY_12, client >> fin(), server << CLOSE_NOTIFY_12, client >> rst()]),
     ("client checks late and drops it, 1.3", [*NEW, client >> CLOSE_NOTIFY_13, client >> fin(), server << encrypted(250), client >> rst()]),
+    ("client leaves TLS at once", [*OLD, client >> foreign(b"0\5\2\1\2B\0"), client >> fin(), server << CLOSE_NOTIFY_12]),
     ("retry led nowhere", [client >> hello(), server << retry(), client >> fin()]),
     ("client key exchange, then gone", [client >> hello(version=0x0303), *server_flight(b"leaf"), client >> client_key_exchange(), server << fin()]),
 ]  # fmt: skip
@@ -114,6 +115,17 @@ def test_silence_takes_ten_seconds() -> None:
     for steps in ([client >> hello()], [client >> syn()], [client >> syn(), server << syn_ack()], [client >> hello(), *server_flight(b"leaf")]):
         assert story(steps, quiet=9.9).outcome == "unfinished"
         assert story(steps, quiet=10).outcome == "failed"
+
+
+def test_insisting_without_an_answer_takes_three() -> None:
+    syns = [client >> syn(), wait(1), client >> syn(), wait(2), client >> syn()]
+    assert story(syns, quiet=1).outcome == "failed"
+    assert story(syns[:3], quiet=1).outcome == "unfinished"
+    lost = Transport(syn_seen=True, syn_ack_seen=True, client_bytes=517, client_retransmissions=3, largest_unacknowledged=517)
+    assert story(client >> hello(), transport=lost, quiet=3).outcome == "failed"
+    assert story(client >> hello(), transport=lost, quiet=2).outcome == "unfinished"
+    unheard = Transport(server_bytes=4000, server_acked=0, server_retransmissions=3)
+    assert story(client >> hello(), server << server_hello(), transport=unheard, quiet=4).outcome == "failed"
 
 
 def test_a_recording_that_begins_in_the_middle_fails_only_on_what_it_shows() -> None:

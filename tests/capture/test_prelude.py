@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from segments import client_hello, server_hello
 
-from whytls.capture.prelude import FOREIGN, LEADS, POSTGRESQL_REQUEST, PROXY_V2, TLS, Found, answers_plain_request, find, opening
+from whytls.capture.prelude import FOREIGN, LEADS, POSTGRESQL_REQUEST, PROXY_V2, TLS, Found, answers_plain_request, find, goes_on_without, opening
 
 HELLO, ANSWER = client_hello(), server_hello()
 LDAP_REQUEST = bytes.fromhex("301d02010177188016312e332e362e312e342e312e313436362e3230303337")
@@ -84,6 +84,29 @@ def test_plain_dialects_that_nobody_upgrades_are_none_of_ours() -> None:
     assert find(HELLO, ANSWER) is None
     assert find(b"", b"220 x\r\n") is None
     assert find(MYSQL_REQUEST[:4] + bytes(40), MYSQL_GREETING) is None
+
+
+def test_the_same_tag_for_all_commands() -> None:
+    client, server = b". CAPABILITY\r\n. STARTTLS\r\n", b"* OK hi\r\n* CAPABILITY IMAP4rev1\r\n. OK listed\r\n. OK begin\r\n"
+    assert find(client + HELLO, server + ANSWER) == Found("imap", len(client), len(server))
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "rest", "without"),
+    [
+        (POSTGRESQL_REQUEST, b"N", b"\0\0\0\x29\0\3\0\0user\0me\0", True), (POSTGRESQL_REQUEST, b"N", b"X\0\0\0\x04", False),
+        (b"STARTTLS\r\n", b"220 x\r\n454 no\r\n", b"MAIL FROM:<a@b>\r\n", True), (b"STARTTLS\r\n", b"220 x\r\n454 no\r\n", b"QUIT\r\n", False),
+        (b"a1 STARTTLS\r\n", b"* OK x\r\na1 BAD\r\n", b"a2 LOGOUT\r\n", False), (b"a1 STARTTLS\r\n", b"* OK x\r\na1 BAD\r\n", HELLO, False),
+        (LDAP_REQUEST, LDAP_REFUSED, b"\x30\x05\x02\x01\x02\x42\x00", False), (LDAP_REQUEST, LDAP_REFUSED, b"\x30\x0c\x02\x01\x02\x60\x07", True),
+        (b"CONNECT a:1 HTTP/1.1\r\n\r\n", b"HTTP/1.1 403 No\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", False),
+        (b"STARTTLS\r\n", b"220 x\r\n454 no\r\n", b"", False),
+    ],
+)  # fmt: skip
+def test_who_goes_on_in_plain_text_had_only_asked(client: bytes, server: bytes, rest: bytes, without: bool) -> None:
+    found = find(client + rest, server)
+    assert found is not None
+    assert not found.upgraded
+    assert goes_on_without(found, client + rest) is without
 
 
 def test_no_answer_is_no_refusal_in_words() -> None:

@@ -18,8 +18,11 @@ from segments import (
     server_flight,
 )
 
+from whytls.capture import glance
+from whytls.capture.assemble import Reading
 from whytls.capture.glance import MOST_OF_A_SERVER, plainly_completed
 from whytls.capture.recording import Tally, handshakes
+from whytls.capture.sieve import Sieve
 from whytls.model import Handshake, Seen
 
 Item = Handshake | Seen
@@ -93,6 +96,24 @@ def test_what_was_over_early_is_given_in_full(tape: Tape) -> None:
     assert item.outcome == "completed"
 
 
+def test_a_short_answer_to_a_client_that_was_asked_for_a_certificate_is_given_in_full() -> None:
+    request = record(22, b"\x0d\0\0\x0a\1\1\0\4\4\1\4\3\0\0")
+    empty = record(22, b"\x0b\0\0\3\0\0\0")
+    flight = server_flight()
+    done = record(22, b"\x0e\0\0\0")
+    tape = Tape().open().client(client_hello()).server(flight[: -len(done)] + request + done)
+    tape.client(empty + CLIENT_FLIGHT).server(SERVER_FINISH).client(record(23, bytes(90))).server(record(23, bytes(400)))
+    (item,), _ = run(tape.close())
+    assert isinstance(item, Handshake)
+    assert (item.outcome, item.client_chain) == ("completed", ())
+    assert item.certificate_request is not None
+    asked = Tape().open().client(client_hello(modern=True)).server(MODERN_SERVER)
+    asked.client(record(20, b"\1") + record(23, bytes(25)) + record(23, bytes(53)))
+    asked.client(record(23, bytes(84))).server(record(23, bytes(282)) * 2).server(record(23, bytes(406))).close()
+    (item,), _ = run(asked)
+    assert isinstance(item, Handshake)
+
+
 def test_what_is_no_tls_is_counted() -> None:
     ssh = Tape().open().client(b"SSH-2.0-a\r\n").server(b"SSH-2.0-b\r\n").close()
     mail = Tape(client=("10.0.0.1", 2)).open().server(b"220 x\r\n").client(b"EHLO me\r\n").server(b"250 y\r\n").close()
@@ -130,6 +151,29 @@ def test_what_is_kept_of_a_server_is_bounded() -> None:
     assert tally.completed == MOST_OF_A_SERVER + 20
 
 
+def test_the_same_pair_is_passed_on_again_after_a_minute() -> None:
+    later = talked(2)
+    later.packets = [(t + 61_000_000_000, f, n) for t, f, n in later.packets]
+    items, _ = run(talked(1), talked(3), later)
+    assert [i.started_at - items[0].started_at for i in items] == [0, 61_000_000_000]
+    assert all(isinstance(i, Seen) and i.ended_at > i.started_at for i in items)
+
+
+def test_books_of_many_servers_and_clients_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glance, "MOST_SERVERS", 8)
+    monkeypatch.setattr(glance, "MOST_CLIENTS", 8)
+    monkeypatch.setattr(glance, "MOST_OF_A_CLIENT", 4)
+    book = glance.Book()
+    for number in range(40):
+        sieve = Sieve()
+        for file, part in Recorded(talked(server=f"10.0.1.{number}").packets).runs():
+            sieve.feed(file, part)
+        sieve.finish()
+        assert book.is_new(Reading(sieve.decided[0]))
+        assert len(book._servers) <= 8
+        assert max(map(len, book._clients.values())) <= 4
+
+
 def test_quic_is_named() -> None:
     initial = b"\xc3\0\0\0\1\x08" + bytes(8) + b"\0\0\x44\xd0" + bytes(1200)
     udp = b"\xc3\x50\x01\xbb" + (8 + len(initial)).to_bytes(2, "big") + b"\0\0" + initial
@@ -141,9 +185,6 @@ def test_quic_is_named() -> None:
 
 
 def test_a_glance_never_says_completed_where_the_long_road_says_failed() -> None:
-    from whytls.capture.assemble import Reading
-    from whytls.capture.sieve import Sieve
-
     tapes = [
         talked(), modern(), refused(), finished(), modern().server(record(23, bytes(19))).close(1),
         Tape().open().client(client_hello()).server(server_flight()).client(record(20, b"\1") + alert(48) + bytes(6000)).server(bytes(6000)),

@@ -38,7 +38,7 @@ from whytls.capture.tcp import (
 )
 from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Prelude, Seen, Side, Transport
 from whytls.wire.message import Alert, ServerHello
-from whytls.wire.record import split
+from whytls.wire.record import looks_like_tls, split
 from whytls.wire.registry import is_tls13
 from whytls.wire.transcript import SHAPE_LETTERS, START, TABLE, advance, expected
 
@@ -79,7 +79,11 @@ class Reading:
             signals.reverse()
         self.client, self.server, self.packets, self.signals = first, second, packets, signals
         self.client_stream, self.server_stream = a, b
-        self.at = (self.found.client_at, self.found.server_at) if self.found else (0, 0)
+        self.at = (0, 0)
+        if self.found:
+            self.at = self.found.client_at, self.found.server_at
+            if not self.found.upgraded and not looks_like_tls(ours, self.at[0]):
+                self.at = len(ours), len(theirs)  # all that is left is the dialect's own
         self.client_cut = split(ours, self.at[0]) if ours and first.sure else None
         self.server_cut = split(theirs, self.at[1]) if theirs and second.sure else None
 
@@ -107,7 +111,7 @@ class Reading:
         version = client.version if client.version is not None else server.version
         started_at, ended_at = (events[0].time, events[-1].time) if events else (0, 0)
         if not opening:
-            started_at = min([p[0][TIME] for p in self.packets + self.signals if p], default=0)
+            started_at = self.begun
         quiet = max(self.flow.until - ended_at, 0)
         coverage = self._coverage(client, server)
         transport = self._transport()
@@ -143,6 +147,11 @@ class Reading:
             **state_of(events, version, coverage is not _WHOLE),
         )
 
+    @property
+    def begun(self) -> int:
+        """The time of the first packet."""
+        return min([p[0][TIME] for p in self.packets + self.signals if p], default=0)
+
     def seen(self, numbering: Numbering) -> Seen:
         """What a handshake that plainly completed tells about its server and client, without the rest of it."""
         client, server = self.lanes("")
@@ -169,12 +178,16 @@ class Reading:
             hello.cipher_suites if hello else (),
             (hello.groups or ()) if hello else (),
             (hello.signature_algorithms or ()) if hello else (),
+            started_at=self.begun,
+            ended_at=self.flow.last_time,
         )
 
     def _ours(self, client: Lane, server: Lane) -> bool:
         """Whether the flow is, or should have been, a TLS handshake."""
-        if client.client_hello or server.server_hello or (self.found and not self.found.upgraded and not self.flow.midway):
+        if client.client_hello or server.server_hello:
             return True
+        if self.found and not self.found.upgraded and not self.flow.midway:
+            return not prelude.goes_on_without(self.found, self.client_stream.data)
         kinds = {e.kind for e in client.events} | {e.kind for e in server.events}
         if self.flow.midway:  # only what is certainly part of a handshake; the tail of a connection is none
             return bool(kinds - {"encrypted", "gap", "foreign", "change-cipher-spec", "alert"}) or any(
@@ -202,7 +215,7 @@ class Reading:
         if opened is None:
             return False
         if not self.signals[1]:
-            return self.server.acked < 0
+            return self.server.acked < 0  # whether it waited long enough for an answer, outcome.py says
         left = next((p[TIME] for p in self.signals[1] if p[FLAGS] & (FIN | RST | UNREACHABLE)), opened)
         return self._server_left_first() and left - opened <= AT_ONCE
 
@@ -379,6 +392,8 @@ def seen_of(handshake: Handshake) -> Seen:
         offered_groups=(hello.groups or ()) if hello else (),
         offered_signature_algorithms=(hello.signature_algorithms or ()) if hello else (),
         alert=(alert.sender, alert.value.description) if alert and isinstance(alert.value, Alert) else None,
+        started_at=handshake.started_at,
+        ended_at=handshake.ended_at,
     )
 
 

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 MOST_FINISHED = 100  # bytes of a Finished record of TLS 1.2 and before, whatever the cipher
 MOST_SERVERS = 20_000
 MOST_CLIENTS = 20_000
-MOST_OF_A_CLIENT = 16  # servers of one client of which a handshake is passed on even if the server is known
+MOST_OF_A_CLIENT = 64  # servers of one client of which a handshake is passed on even if the server is known
+AGAIN = 60 * 10**9  # after so long it is passed on again: who talks to whom at the same time tells gateways
 MOST_OF_A_SERVER = 48  # distinct handshakes of one server; inference/profile.py keeps no more
 _PAIR = Struct(">HH").unpack_from
 SERVER_NAME, KEY_SHARE = 0, 51
+CERTIFICATE_REQUEST = 13
 
 
 def plainly_completed(reading: Reading) -> bool:
@@ -39,10 +41,13 @@ def plainly_completed(reading: Reading) -> bool:
     begun = _begun(client)
     if begun is None or not (_finished_classic(server) if begun.content_type == HANDSHAKE else begun.length not in ALERT_SIZES):
         return False
-    answer = _answered(reading, begun, server)
+    left, closed = ([p[ORDER] for p in some if p[FLAGS] & (FIN | RST)] for some in reading.signals)
+    answer = _answered(reading, begun, server, left[0] if left else 0)
     if answer > SHORT_ANSWER:
         return True
-    return answer > 0 and _asked(client, begun) and _client_left_first(reading)
+    if not answer or not _asked(client, begun) or (closed and not (left and left[0] < closed[0])):
+        return False
+    return begun.content_type != HANDSHAKE or not _wants_certificate(reading.server_stream.data, server)
 
 
 def _begun(client: Split) -> Record | None:
@@ -73,24 +78,41 @@ def _finished_classic(server: Split) -> bool:
     return finished
 
 
-def _answered(reading: Reading, begun: Record, server: Split) -> int:
-    """How many bytes of data records the server sent, or began to send, behind the client's flight."""
+def _answered(reading: Reading, begun: Record, server: Split, left: int) -> int:
+    """How many bytes of data records the server sent, or began to send, behind the client's flight and before the client left."""
     flight = reading.client_stream.frame_at(begun.offset)
     lane = reading.server_stream
     behind = 0
+    heard = 0
     for packet in reading.packets[1]:
-        if packet[ORDER] > flight:
+        if left and packet[ORDER] > left:
             break
-        behind += packet[LENGTH]
+        if packet[ORDER] <= flight:
+            behind += packet[LENGTH]
+        heard += packet[LENGTH]
     total = 0
     for kind, _, offset, start, end in reversed(server.records):
         if offset < behind:
             break
-        if kind == APPLICATION_DATA and end - start not in ALERT_SIZES:
+        if kind == APPLICATION_DATA and offset < heard and end - start not in ALERT_SIZES:
             total += end - start
-    if server.stop == "incomplete" and server.announced and server.end >= behind and lane.data[server.end] == APPLICATION_DATA:
+    if server.stop == "incomplete" and server.announced and behind <= server.end < heard and lane.data[server.end] == APPLICATION_DATA:
         total += server.announced
     return total
+
+
+def _wants_certificate(data: bytes, server: Split) -> bool:
+    """Whether a CertificateRequest stands among the server's plain messages (TLS 1.2 and before)."""
+    for kind, _, _, start, end in server.records:
+        if kind != HANDSHAKE:
+            return False
+        while start + 4 <= end:
+            if data[start] == CERTIFICATE_REQUEST:
+                return True
+            start += 4 + int.from_bytes(data[start + 1 : start + 4], "big")
+        if start != end:
+            return True  # a message over several records: not for a glance
+    return False
 
 
 def _asked(client: Split, begun: Record) -> bool:
@@ -99,18 +121,13 @@ def _asked(client: Split, begun: Record) -> bool:
     return bool(later) and (begun.content_type == HANDSHAKE or begun.length in FINISHED_SIZES)
 
 
-def _client_left_first(reading: Reading) -> bool:
-    """Whether the client closed before the server did, or nobody did."""
-    left, closed = ([p[ORDER] for p in some if p[FLAGS] & (FIN | RST)] for some in reading.signals)
-    return not closed or (bool(left) and left[0] < closed[0])
-
-
 class Book:
-    """Which handshakes have been passed on: a bounded number of distinct ones of each server, and one of each client with it."""
+    """Which handshakes have been passed on: a bounded number of distinct ones of each server, and of each client now and then
+    one with each of its servers."""
 
     def __init__(self) -> None:
         self._servers: dict[bytes, set[int]] = {}
-        self._clients: dict[bytes, set[bytes]] = {}
+        self._clients: dict[bytes, dict[bytes, int]] = {}
 
     def is_new(self, reading: Reading) -> bool:
         """Whether this one tells something new; from now on it does not."""
@@ -120,11 +137,18 @@ class Book:
         if reading.swapped:
             client, server = key[half : 2 * half], key[:half] + key[-4:-2]
         told = False
-        known = _entry(self._clients, client, MOST_CLIENTS)
-        if server not in known and len(known) < MOST_OF_A_CLIENT:
-            known.add(server)
+        known = self._clients.get(client)
+        if known is None:
+            _make_room(self._clients, MOST_CLIENTS)
+            known = self._clients[client] = {}
+        now = reading.begun
+        if abs(now - known.get(server, -AGAIN)) >= AGAIN and (server in known or len(known) < MOST_OF_A_CLIENT):
+            known[server] = now
             told = True
-        marks = _entry(self._servers, server, MOST_SERVERS)
+        marks = self._servers.get(server)
+        if marks is None:
+            _make_room(self._servers, MOST_SERVERS)
+            marks = self._servers[server] = set()
         if len(marks) < MOST_OF_A_SERVER:
             mark = hash((_name_of(reading), _answer_of(reading)))
             if mark not in marks:
@@ -136,15 +160,11 @@ class Book:
 _T = TypeVar("_T")
 
 
-def _entry(book: dict[bytes, set[_T]], key: bytes, most: int) -> set[_T]:
-    """The entry of that key; the oldest quarter gives way when there are too many."""
-    entry = book.get(key)
-    if entry is None:
-        if len(book) >= most:
-            for old in list(islice(book, most // 4)):
-                del book[old]
-        entry = book[key] = set()
-    return entry
+def _make_room(book: dict[bytes, _T], most: int) -> None:
+    """The oldest quarter gives way when there are too many."""
+    if len(book) >= most:
+        for old in list(islice(book, most // 4)):
+            del book[old]
 
 
 def _name_of(reading: Reading) -> bytes:
@@ -182,5 +202,5 @@ def _answer_of(reading: Reading) -> tuple[object, ...]:
             size = int.from_bytes(data[stop + 1 : stop + 4], "big")
             marks.append(hash(data[stop + 4 : stop + 4 + size]))
         return tuple(marks)
-    except IndexError:
+    except (IndexError, error):
         return ()

@@ -20,12 +20,16 @@ What the wire shows of that is told here, and only where it shows:
   the wire TLS 1.2 against nginx shows no difference between the two (curl, host name: ``alert FIN / FIN``), so that stays
   completed, and a cause that finds the certificate wanting can still speak (``Cause.completed``).
 
+A client that leaves TLS right behind its Finished and says goodbye in plain text (libldap) dropped it as well.
+
 A server that answers the first request with one short record and closes (nginx's HTTP 400) completed: what is in the record is
-hidden. ``dropped_early`` names all handshakes of this kind, so that they are kept in full for the causes.
+hidden. ``Course.early`` marks all handshakes that were over before a conversation began, so that the causes are asked about them.
 
 **Failed** besides: any fatal alert in the clear, close_notify or user_canceled before it completed, foreign bytes in its place, a
 refused prelude, FIN, RST or "unreachable" before it completed, and silence: UNANSWERED nanoseconds of recording without a next
-message, SYN included. **Unfinished**: the recording, or what the engine kept of it, ends first; only one side was recorded; or it
+message, SYN included. Where a side repeated itself three times over INSISTED nanoseconds and was never acknowledged, that is
+enough: TCP itself says then that nothing comes back. **Unfinished**: the recording, or what the engine kept of it, ends first;
+only one side was recorded; or it
 began in the middle of the connection and no alert and no end *within the handshake* is to be seen.
 
 Alert sizes under TLS 1.3: 2 bytes, 1 of inner type, the tag: 19; JSSE (JDK 17, 25) pads all records but data by 16: 35; CCM_8 has
@@ -42,6 +46,8 @@ from whytls.wire.record import ALERT, APPLICATION_DATA, HANDSHAKE
 from whytls.wire.registry import SSL2, is_tls13
 
 UNANSWERED = 10 * 10**9
+INSISTED = 3 * 10**9
+REPEATS = 3
 AT_ONCE = 10**9  # for a server, whose check may ask others
 A_MOMENT = 250_000_000  # for a client
 SHORT_ANSWER = 4096  # bytes of application data: an error page, not a conversation
@@ -94,7 +100,7 @@ def outcome_of(events: list[Event], version: int | None, about: Circumstances, t
         return ("failed" if inside else "unfinished"), course
     if not (about.client_seen and about.server_seen) and _other_side_answered(events, transport):
         return "unfinished", course
-    return ("failed" if ended or about.quiet >= UNANSWERED else "unfinished"), course
+    return ("failed" if ended or _silent(events, about, transport) else "unfinished"), course
 
 
 # ------------------------------------------------------------------ before it completed
@@ -128,6 +134,22 @@ def _hidden_refusal(events: list[Event]) -> bool:
 
 def _unreachable(events: list[Event]) -> bool:
     return any(e.kind == "icmp-unreachable" for e in events) and not any(e.kind == "syn-ack" for e in events)
+
+
+def _silent(events: list[Event], about: Circumstances, transport: Transport) -> bool:
+    """Whether an answer was waited for long enough."""
+    if about.quiet >= UNANSWERED:
+        return True
+    if events and all(e.kind == "syn" for e in events):
+        return gave_up(len(events), events[0].time, events[-1].time, events[-1].time + about.quiet)
+    lost = transport.client_acked < transport.client_bytes and transport.client_retransmissions >= REPEATS
+    lost = lost or (transport.server_acked < transport.server_bytes and transport.server_retransmissions >= REPEATS)
+    return lost and about.quiet >= INSISTED
+
+
+def gave_up(count: int, first: int, last: int, until: int) -> bool:
+    """Whether this many SYNs between two times, in a recording that ends at the third, are enough to say that nobody answers."""
+    return until - first >= UNANSWERED or (count >= REPEATS and last - first >= INSISTED)
 
 
 def _is_data(event: Event) -> bool:
@@ -183,12 +205,14 @@ def _aftermath(events: list[Event], index: int, asked: bool) -> Course:
     if _is_data(events[index]):
         data["server"] = 1 + events[index].length
     close: Event | None = None
-    reset_by_client = False
+    reset_by_client = left_tls = False
     previous = events[index].time
     waited = 0
     for event in events[index + 1 :]:
         if _is_talk(event):
-            if close is None:
+            if close is None and event.kind == "foreign" and event.sender == "client" and not any(data.values()):
+                left_tls = True  # libldap: goes back to plain text to say goodbye
+            elif close is None:
                 data[event.sender] += 1 + event.length
                 previous = event.time
         elif event.kind in _CLOSINGS or (isinstance(event.value, EncryptedRecord) and event.value.content_type == ALERT):
@@ -197,9 +221,10 @@ def _aftermath(events: list[Event], index: int, asked: bool) -> Course:
                 close, waited = event, event.time - previous
     if close is None:
         return Course(True)
-    early = not data["client"] or (data["server"] <= SHORT_ANSWER and (close.sender == "server" or not data["server"]))
+    early = not data["client"] or (data["server"] <= SHORT_ANSWER and (asked or close.sender == "server" or not data["server"]))
     if close.sender == "client":
-        return Course(True, not any(data.values()) and reset_by_client and waited <= A_MOMENT, early)
+        dropped = left_tls or (reset_by_client and waited <= A_MOMENT)
+        return Course(True, dropped and not any(data.values()), early)
     return Course(True, asked and not data["server"] and waited <= AT_ONCE, early)
 
 
@@ -285,4 +310,4 @@ class _Flight:
             refused = self.certificate or close.kind == "encrypted" or not data["client"]
             return Course(True, refused and not self.server_spoke and self.waited <= AT_ONCE, True)
         dropped = not data["client"] and self.reset_by_client and self.waited <= A_MOMENT
-        return Course(True, dropped, not data["client"])
+        return Course(True, dropped, not data["client"] or (self.certificate and data["server"] <= SHORT_ANSWER))

@@ -89,6 +89,17 @@ def find(client: bytes, server: bytes) -> Found | None:
     return found
 
 
+_FAREWELL = re.compile(rb"(?:(?:\S{1,64} )?(?:QUIT|LOGOUT|NOOP|RSET)\s*)+$|X\0\0\0\x04|\x30.{1,5}\x02\x01.\x42|</stream", re.IGNORECASE | re.DOTALL)
+
+
+def goes_on_without(found: Found, client: bytes) -> bool:
+    """Whether the client, refused, went on in plain text: it had only asked whether there was TLS, and nothing failed."""
+    if found.upgraded or found.kind in ("http-connect", "socks4", "socks5"):
+        return False
+    rest = client[found.client_at : found.client_at + MOST]
+    return bool(rest) and not looks_like_tls(rest) and not _FAREWELL.match(rest)
+
+
 def _one(client: bytes, server: bytes) -> Found | None:
     if client[:2] == b"\x16\x03" or (client and not server and client[0] & 0x80):
         return None
@@ -143,8 +154,10 @@ def _line_dialect(client: bytes, server: bytes) -> Found | None:
         return None
     kind = _kind_of(step[2].upper(), server, commands, step[1])
     replies = _lines(server)
-    if kind == "imap":
-        answer = next((r for r in replies if r.text.split(b" ", 1)[0] == step[1]), None)
+    if kind == "imap":  # openssl s_client gives all its commands the same tag
+        earlier = sum(c.text.split(b" ", 1)[0] == step[1] for c in commands[:index])
+        tagged = [r for r in replies if r.text.split(b" ", 1)[0] == step[1]]
+        answer = tagged[earlier] if len(tagged) > earlier else None
         good = answer is not None and answer.text[len(step[1]) + 1 :][:2].upper() == b"OK"
     elif kind == "pop3":
         answer = _pop3_answer(replies, commands[: index + 1])

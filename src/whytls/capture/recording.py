@@ -15,9 +15,10 @@ from typing import Protocol
 
 from whytls.capture.assemble import Reading, endpoints, seen_of
 from whytls.capture.glance import Book, plainly_completed
-from whytls.capture.outcome import UNANSWERED
+from whytls.capture.outcome import gave_up
 from whytls.capture.pcap import Run
-from whytls.capture.sieve import Datagram, Numbering, Sieve
+from whytls.capture.sieve import Datagram, Flow, Numbering, Sieve
+from whytls.capture.tcp import TIME
 from whytls.model import Coverage, Handshake, Seen
 
 # The engine makes millions of tuples and no cycles that live, so the collector looks for nothing; who takes the Handshakes can
@@ -89,7 +90,7 @@ class _Work:
         self._told = sieve.flows, sieve.dropped
         decided, sieve.decided = sieve.decided, []
         for flow in decided:
-            if flow.only_asked and (flow.evicted or flow.until - flow.last_time < UNANSWERED):
+            if flow.only_asked and (flow.evicted or not _unanswered(flow)):
                 tally.not_tls += 1  # a SYN of which nothing can be said: scans and floods have many
                 continue
             reading = Reading(flow)
@@ -124,6 +125,12 @@ class _Work:
             tally.failed += 1
         else:
             tally.unfinished += 1
+
+
+def _unanswered(flow: Flow) -> bool:
+    """Whether a flow of nothing but SYNs shows that nobody answers."""
+    syns = flow.first.signals
+    return bool(syns) and gave_up(len(syns), syns[0][TIME], syns[-1][TIME], flow.until)
 
 
 def _named(datagram: Datagram, numbering: Numbering) -> Handshake:
