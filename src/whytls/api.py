@@ -13,7 +13,7 @@ from whytls.capture.source import Recording, recordings
 from whytls.exceptions import UsageError
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
-from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Owner, Seen
+from whytls.model import CauseClass, Context, Diagnosis, Endpoint, Handshake, Hop, Owner, Passed, Seen
 from whytls.topology import Topology
 from whytls.topology import topology as read_topology
 
@@ -126,11 +126,18 @@ class Run:
     def context(self, handshake: Handshake, book: Profiles, gateways: Gateways, whole: bool) -> Context:
         """What is known around a handshake at this moment."""
         hop, inferred = self._hop(handshake, gateways)
+        waiting = gateways.waiting(handshake.started_at, handshake.ended_at, self._routers(handshake)) if hop == "southbound" else None
         profile = book.server(handshake.server)
         return Context(
             hop=hop, hop_inferred=inferred, at=self._at, trust=self._trust, server_profile=profile,
-            client_profile=book.client(handshake.client.address), whole_recording=whole,
+            client_profile=book.client(handshake.client.address), whole_recording=whole, waiting=waiting,
         )  # fmt: skip
+
+    def _routers(self, handshake: Handshake) -> Callable[[Endpoint], bool]:
+        """Which servers are the Routers before this Message Processor: those that were named, else the machine itself."""
+        if self.topology and self.topology.routers:
+            return lambda server: any(p.matches(server) for p in self.topology.routers)
+        return lambda server: server.address == handshake.client.address
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
         if self.topology:
@@ -153,6 +160,9 @@ class _Recording:
             if isinstance(item, Seen):
                 self._learn(item)
                 continue
+            if isinstance(item, Passed):
+                self.gateways.note(item)
+                continue
             yield from self._take(item)
         while self.waiting:
             yield from self._shown(self._verdict(self.waiting.popleft(), whole=True).diagnosis)
@@ -171,7 +181,8 @@ class _Recording:
             yield from self._overdue(handshake.ended_at)
         if self.run.topology or self.live:
             verdict = self._verdict(handshake, whole=False)
-            if not verdict.open:
+            # A southbound failure waits for the end of the request that it belongs to, which comes after it.
+            if not verdict.open and (self.live or verdict.diagnosis.hop != "southbound"):
                 yield from self._shown(verdict.diagnosis)
                 return
         self.waiting.append(handshake)

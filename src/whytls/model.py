@@ -304,6 +304,7 @@ class Context:
     server_profile: ServerProfile | None = None  # what other handshakes of the recording show of this server
     client_profile: ClientProfile | None = None
     whole_recording: bool = False  # True: the profiles hold the whole recording, not only what came before
+    waiting: Passed | None = None  # the northbound request that waited for this southbound handshake
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +330,20 @@ class Seen:
     alert: tuple[Side, int] | None = None  # the first fatal alert: sender, description
     started_at: int = 0  # nanoseconds since 1970
     ended_at: int = 0
+
+
+class Passed(NamedTuple):
+    """A connection to a machine that calls others itself, whose handshake completed: when something was asked and answered on it.
+
+    What is needed to tell which request waited for a handshake on the other hop.
+    """
+
+    client: Endpoint
+    server: Endpoint
+    frame: int  # of the connection's first packet
+    file: str
+    asked: tuple[int, ...]  # times at which the client had sent something after the handshake, nanoseconds since 1970
+    answered: tuple[int, ...]  # times at which the server began to answer
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # known by identity: what is worked out of one is remembered with it

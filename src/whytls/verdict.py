@@ -27,6 +27,7 @@ from whytls.model import (
     Finding,
     Fix,
     Handshake,
+    Passed,
     Phase,
     Side,
 )
@@ -64,6 +65,7 @@ def _with_ending(context: Context, handshake: Handshake) -> Context:
         context.server_profile,
         context.client_profile,
         context.whole_recording,
+        context.waiting,
     )
 
 
@@ -166,10 +168,16 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         ),
         fix=_fix(cause, finding, context, warnings),
         warnings=tuple(warnings),
+        related=(_request(context.waiting),) if context.waiting is not None else (),
         file=handshake.file,
         frame=handshake.events[0].frame if handshake.events else 0,
         handshake=handshake,
     )
+
+
+def _request(passed: Passed) -> str:
+    """The northbound request that failed with this handshake."""
+    return f"{passed.client} → {passed.server}, #{passed.frame}: its request was waiting for this handshake"
 
 
 def _place(evidence: Evidence) -> tuple[str, int]:

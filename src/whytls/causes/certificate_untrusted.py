@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, judged, refusal
-from whytls.inference.late_rejection import aborted_by_client
+from whytls.inference.late_rejection import aborted_by_client, dropped_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
@@ -55,7 +55,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refused = refusal(handshake, context, "server")
     if refused is None or (refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA}):
         return NotApplicable()
-    if handshake.outcome == "completed" and not aborted_by_client(handshake):
+    if handshake.outcome == "completed" and not (aborted_by_client(handshake) or _request_gave_up(handshake, context)):
         return Silent()
     if refused.report is None:
         return _hidden(context, refused) if refused.alert == UNKNOWN_CA else Silent()
@@ -86,7 +86,9 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
         doubts.append("a root issued it directly")
     if refused.alert == UNKNOWN_CA and report.last_self_signed and refused.borrowed is None and not doubts:
         confidence = "proven"  # sound from leaf to root, all of it seen: what is unknown can only be that root
-    if refused.late:
+    if refused.late and _request_gave_up(handshake, context):
+        text += "; the connection was never used, and the request that waited for it was answered at once"
+    elif refused.late:
         confidence, doubts = "possible", ["the client closed because of the certificate"]
     return Finding(
         failing_side="client",
@@ -101,6 +103,11 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
         assumptions=tuple(doubts),
         would_decide="the client's truststore: whytls diagnose --trust FILE",
     )
+
+
+def _request_gave_up(handshake: Handshake, context: Context) -> bool:
+    """A gateway that dropped the finished connection unused, and answered the request that had waited for it: it disliked what it saw."""
+    return context.waiting is not None and dropped_by_client(handshake) is not None
 
 
 def _hidden(context: Context, refused: CertificateRefusal) -> Finding:

@@ -6,17 +6,24 @@ are played towards different machines, so that a client that is called back by i
 
 from __future__ import annotations
 
-from whytls.model import Endpoint, Hop, Seen
+from collections import deque
+from collections.abc import Callable
+
+from whytls.model import Endpoint, Hop, Passed, Seen
 
 MOST_ADDRESSES = 50_000
 MOST_PEERS = 64
+MOST_REQUESTS = 256  # connections kept per gateway
+LONGEST_WAIT = 60_000_000_000  # ns from a request to the southbound connection that it brings about
+JUST = 2_000_000  # ns: an answer that begins this long before the failure's last packet still follows it
 APART = 120_000_000_000  # ns between two sightings that still count as "at the same time": one keep-alive connection's life
 
 
 class Gateways:
-    """Who was seen in which role."""
+    """Who was seen in which role, and which requests were waiting when."""
 
     def __init__(self) -> None:
+        self._requests: dict[str, deque[Passed]] = {}  # gateway address → connections to it
         self._served: dict[str, dict[str, int]] = {}  # server address → client addresses, and when last
         self._called: dict[str, dict[str, int]] = {}  # client address → server addresses, and when last
 
@@ -27,6 +34,29 @@ class Gateways:
             return
         _note(self._served, server, client, seen.started_at)
         _note(self._called, client, server, seen.started_at)
+
+    def note(self, passed: Passed) -> None:
+        """Take a connection in on which requests came to a machine that calls others itself."""
+        kept = self._requests.get(passed.server.address)
+        if kept is None:
+            if len(self._requests) >= MOST_PEERS:
+                return
+            kept = self._requests[passed.server.address] = deque(maxlen=MOST_REQUESTS)
+        kept.append(passed)
+
+    def waiting(self, began: int, ended: int, routers: Callable[[Endpoint], bool]) -> Passed | None:
+        """The request to a Router that waited while a southbound handshake failed: asked last before it began, answered after it."""
+        nearest: tuple[int, Passed] | None = None
+        for kept in self._requests.values():
+            for passed in kept:
+                if not routers(passed.server):
+                    continue
+                asked = max((when for when in passed.asked if when <= began), default=None)
+                if asked is None or began - asked > LONGEST_WAIT or any(asked < when < ended - JUST for when in passed.answered):
+                    continue
+                if nearest is None or began - asked < nearest[0]:
+                    nearest = (began - asked, passed)
+        return nearest[1] if nearest else None
 
     def is_gateway(self, address: str) -> bool:
         """Whether the address served one machine and called another at the same time."""
