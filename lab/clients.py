@@ -49,3 +49,29 @@ def truststore(host: Host, name: str, pem: str) -> str:
 def gnutls_cli(host: Host, target: str, *options: str, port: int = 443, text: str = "", timeout: float = 8) -> Done:
     """`gnutls-cli`."""
     return host.run("gnutls-cli", "-p", str(port), *options, target, text=text, timeout=timeout)
+
+
+def node(host: Host, name: str, anchors: str, *options: str, port: int = 443) -> Done:
+    """The Node client of lab/programs."""
+    return host.run("node", str(PROGRAMS / "get.js"), name, str(port), anchors, *options)
+
+
+def tstclnt(host: Host, name: str, database: str, *options: str, port: int = 443, timeout: float = 8) -> Done:
+    """NSS's `tstclnt`: sends a request and reads the answer."""
+    request = host.folder / "request.txt"
+    request.write_text(GET.format(name=name))
+    words = ["tstclnt", "-h", name, "-p", str(port), "-d", database, "-A", str(request), *options]
+    return host.run(*words, timeout=timeout)
+
+
+def nss_database(host: Host, name: str, *, anchors: Sequence[str] = (), keystore: str = "", partners: Sequence[str] = ()) -> str:
+    """An NSS database with trusted anchors (for servers, or with `partners` for clients) and the key pair of a PKCS#12 file."""
+    folder = host.folder / name
+    folder.mkdir()
+    database = f"sql:{folder}"
+    host.run("certutil", "-N", "-d", database, "--empty-password", quiet=True)
+    for number, (file, trust) in enumerate([*((a, "C,,") for a in anchors), *((p, "T,,") for p in partners)]):
+        host.run("certutil", "-A", "-d", database, "-n", f"anchor{number}", "-t", trust, "-i", file, quiet=True)
+    if keystore:
+        host.run("pk12util", "-i", keystore, "-d", database, "-W", "changeit", quiet=True)
+    return database

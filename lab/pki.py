@@ -78,12 +78,12 @@ def write(folder: Path, name: str, issued: Issued, *, chain: Sequence[x509.Certi
     return str(certificate), str(key)
 
 
-def write_p12(folder: Path, name: str, issued: Issued, *, chain: Sequence[x509.Certificate] | None = None) -> str:
-    """Write NAME.p12 with the password `changeit`, as Java reads it; give its path."""
+def write_p12(folder: Path, name: str, issued: Issued, *, chain: Sequence[x509.Certificate] | None = None, alias: str = "own") -> str:
+    """Write NAME.p12 with the password `changeit`, as Java and NSS read it; give its path."""
     above = [c for c in issued.above if c.subject != c.issuer] if chain is None else chain
     encryption = serialization.BestAvailableEncryption(b"changeit")
     path = folder / f"{name}.p12"
-    path.write_bytes(pkcs12.serialize_key_and_certificates(b"own", issued.key, issued.certificate, list(above), encryption))
+    path.write_bytes(pkcs12.serialize_key_and_certificates(alias.encode(), issued.key, issued.certificate, list(above), encryption))
     return str(path)
 
 

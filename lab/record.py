@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import struct
 import subprocess
@@ -25,7 +26,10 @@ FIELDS = (
 def recording(host: Host, path: Path, *, interface: str = "any", what: str = "tcp or icmp", snaplen: int = 0) -> Iterator[None]:
     """Record on a host while the block runs, as the runbook does: ``tcpdump -i any -s 0 -w FILE``."""
     host.commands.append(f"tcpdump -i {interface} -s {snaplen} -w {path.name} '{what}'")
-    process = host.spawn("tcpdump", "-i", interface, "-s", str(snaplen), "-U", "--immediate-mode", "-Z", "root", "-w", str(path), what, quiet=True)
+    # Not --immediate-mode: there every slot of the kernel's buffer is as large as the snap length, and seven packets fill it.
+    # Without it the kernel hands packets over a second late at most, which is waited for below.
+    words = ["-i", interface, "-s", str(snaplen), "-B", "16384", "-U", "-Z", "root", "-w", str(path), what]
+    process = host.spawn("tcpdump", *words, quiet=True)
     assert process.stderr is not None
     line = process.stderr.readline()
     while line and b"listening on" not in line:
@@ -34,10 +38,12 @@ def recording(host: Host, path: Path, *, interface: str = "any", what: str = "tc
         raise LabError("tcpdump did not start")
     try:
         yield
-        time.sleep(0.4)
+        time.sleep(1.3)
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=10)
+        said = process.communicate(timeout=10)[1]
+    if not re.search(rb"^0 packets dropped by kernel", said, re.MULTILINE):
+        raise LabError(f"packets were lost while recording: {said.decode().strip()}")
 
 
 @dataclass(slots=True)
@@ -118,7 +124,7 @@ class Connection:
 
 def read(path: Path, ports: Sequence[int] = (), decode: Sequence[str] = ()) -> list[Connection]:
     """All TCP connections of a recording; `ports` speak TLS although no register says so."""
-    command = ["tshark", "-r", str(path), "-Y", "tcp", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a"]
+    command = ["tshark", "-r", str(path), "-Y", "tcp and not icmp", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a"]
     command += ["-o", "tcp.reassemble_out_of_order:TRUE"]
     for port in ports:
         command += ["-d", f"tcp.port=={port},tls"]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.net import Host
@@ -56,7 +56,7 @@ def site(listen: str, names: str, certificate: Sequence[str], *more: str) -> str
     return "  server {\n    " + "\n    ".join(lines) + "\n  }\n"
 
 
-def haproxy(host: Host, body: str, *, port: int = 443, name: str = "") -> Path:
+def haproxy(host: Host, body: str, *, port: int = 443, name: str = "", env: Mapping[str, str] | None = None) -> Path:
     """HAProxy with `body` after global and defaults; gives its log."""
     name = name or f"haproxy-{host.name}"
     conf = host.folder / f"{name}.cfg"
@@ -65,7 +65,7 @@ def haproxy(host: Host, body: str, *, port: int = 443, name: str = "") -> Path:
         "defaults\n  mode http\n  log global\n  option httplog\n"
         "  timeout connect 5s\n  timeout client 15s\n  timeout server 15s\n" + body + "\n"
     )
-    log = host.serve("haproxy", "-db", "-f", str(conf), port=port)
+    log = host.serve("haproxy", "-db", "-f", str(conf), port=port, env=env)
     kept = [line.strip() for line in body.splitlines() if line.strip().startswith(("bind", "server", "mode"))]
     host.commands += [f"  # {line}".replace(str(host.folder) + "/", "") for line in kept]
     return log
@@ -109,3 +109,13 @@ def _built(program: str) -> str:
 def python(host: Host, program: str, *options: str, port: int = 443) -> Path:
     """A Python program of lab/programs."""
     return host.serve(sys.executable, "-u", str(PROGRAMS / program), *options, port=port)
+
+
+def node(host: Host, certificate: Sequence[str], *options: str, port: int = 443) -> Path:
+    """The Node server of lab/programs."""
+    return host.serve("node", str(PROGRAMS / "serve.js"), str(port), *certificate, *options, port=port)
+
+
+def selfserv(host: Host, database: str, *options: str, port: int = 443) -> Path:
+    """NSS's `selfserv` with the certificate `site` of a database; gives its log."""
+    return host.serve("selfserv", "-d", database, "-n", "site", "-p", str(port), "-v", *options, port=port)
