@@ -11,39 +11,32 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from typing import TypedDict
 
 from whytls.capture import prelude
+from whytls.capture.flow import Flow, Numbering
 from whytls.capture.ladder import Lane
 from whytls.capture.outcome import AT_ONCE, Circumstances, Course, outcome_of
-from whytls.capture.sieve import Direction, Flow, Numbering
 from whytls.capture.tcp import (
     ACK,
-    ACKED,
-    BEHIND,
     FIN,
     FLAGS,
-    LENGTH,
     ORDER,
-    PAYLOAD,
     RST,
-    SEQ,
     SYN,
     TIME,
-    TTL,
     UNREACHABLE,
-    WRAP,
     Packet,
     Stream,
-    position,
     stream,
     without_copies,
 )
-from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Prelude, Seen, Side, Transport
+from whytls.capture.transport import transport_of
+from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Passed, Prelude, Seen, Side
 from whytls.wire.message import Alert, ServerHello
 from whytls.wire.record import looks_like_tls, split
 from whytls.wire.registry import is_tls13
 from whytls.wire.transcript import SHAPE_LETTERS, START, TABLE, advance, expected
 
+MOST_TIMES = 256  # packets of one side whose times are passed on, to tell which request waited for what
 MOST_CLOSINGS = 16  # FIN and RST of one side that become events
-TTL_STEP = 1  # routes of one side differ by so much without meaning anything
 
 _LETTERS = {"client": SHAPE_LETTERS, "server": {kind: letter.lower() for kind, letter in SHAPE_LETTERS.items()}}
 _new = tuple.__new__
@@ -114,7 +107,7 @@ class Reading:
             started_at = self.begun
         quiet = max(self.flow.until - ended_at, 0)
         coverage = self._coverage(client, server)
-        transport = self._transport()
+        transport = transport_of(self)
         refused = self.found is not None and not self.found.upgraded
         about = Circumstances(self.flow.midway, self.flow.evicted, coverage.client, coverage.server, refused, quiet)
         outcome, self.course = outcome_of(events, version, about, transport)
@@ -181,6 +174,21 @@ class Reading:
             started_at=self.begun,
             ended_at=self.flow.last_time,
         )
+
+    @property
+    def addresses(self) -> tuple[bytes, bytes]:
+        """The client's and the server's address as they stand in packets."""
+        key = self.flow.key
+        half = len(key) - 4 >> 1
+        ends = key[:half], key[half : 2 * half]
+        return (ends[1], ends[0]) if self.swapped else ends
+
+    def passed(self, numbering: Numbering, called: tuple[str, ...]) -> Passed:
+        """When something was asked and answered on this connection, to a server that called others itself."""
+        ends = endpoints(self.flow.key)
+        file, frame = numbering.place(min([p[0][ORDER] for p in self.packets + self.signals if p], default=0))
+        asked, answered = (tuple(p[TIME] for p in packets[:MOST_TIMES]) for packets in self.packets)
+        return Passed(ends[self.swapped], ends[not self.swapped], frame, file, asked, answered, called)
 
     def _ours(self, client: Lane, server: Lane) -> bool:
         """Whether the flow is, or should have been, a TLS handshake."""
@@ -255,39 +263,6 @@ class Reading:
             snapped=a.snapped or b.snapped,
             contradiction=a.contradiction or b.contradiction,
             evicted=self.flow.evicted,
-        )
-
-    def _transport(self) -> Transport:
-        a, b = self.client_stream, self.server_stream
-        sent, answered = self.packets
-        signals, replies = self.signals
-        client_acked = _acked(self.server, replies, answered, a)
-        largest, reason = 0, ""
-        if client_acked < a.reach:
-            unacked = [p[LENGTH] for p in sent if p[LENGTH] and position(p[SEQ], a.base) + p[LENGTH] > client_acked]
-            largest = max(unacked, default=0)
-        if self.flow.reset:
-            reason = _foreign_reset(replies, answered, sent, b, "server") or _foreign_reset(signals, sent, answered, a, "client")
-        syns = [p for p in signals if p[FLAGS] & SYN]
-        syn_acks = [p for p in replies if p[FLAGS] & SYN]
-        first, second = (syn_acks, syns) if self.swapped else (syns, syn_acks)
-        return Transport(
-            "server" if self.swapped else "client",
-            bool(first),
-            bool(second),
-            len(first),
-            client_acked,
-            _acked(self.client, signals, sent, b),
-            a.reach if a.ordered else a.recorded,
-            b.reach if b.ordered else b.recorded,
-            a.repeated,
-            b.repeated,
-            largest,
-            bool(reason),
-            reason,
-            self.copies,
-            syns[0][TTL] if syns else 0,
-            syn_acks[0][TTL] if syn_acks else 0,
         )
 
     def _prelude(self, numbering: Numbering) -> Prelude | None:
@@ -451,26 +426,15 @@ def endpoints(key: bytes) -> tuple[Endpoint, Endpoint]:
     )
 
 
+def address_of(packed: bytes) -> str:
+    """An address as people write it."""
+    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+
+
 def _placed(event: Event, numbering: Numbering) -> Event:
     file, frame = numbering.place(event.frame)
     begins = numbering.place(event.first_frame) if event.first_frame else ("", 0)
     return event._replace(frame=frame, first_frame=begins[1] if begins[0] == file else 0, file=file)
-
-
-def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> int:
-    """How many bytes of a stream the other end acknowledged, with a pure acknowledgement or on one of its last packets."""
-    base, most = lane.base, 0
-    if base < 0 or not lane.reach:
-        return 0
-    if receiver.acked >= 0:
-        most = (receiver.acked - base) & WRAP
-        most = most if most < BEHIND else 0
-    for some in (signals, packets):
-        if some and some[-1][FLAGS] & ACK:
-            ahead = (some[-1][ACKED] - base) & WRAP
-            if most < ahead < BEHIND:
-                most = ahead
-    return most if most < lane.reach else lane.reach
 
 
 def _remove_copies(lists: list[list[Packet]]) -> bool:
@@ -480,23 +444,3 @@ def _remove_copies(lists: list[list[Packet]]) -> bool:
         lists[index], copies = without_copies(packets)
         any_copies = any_copies or copies
     return any_copies
-
-
-def _foreign_reset(signals: list[Packet], packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:
-    """Why a RST of this side does not look like its own; empty if it does (RFC 5961, and what middleboxes were seen to do)."""
-    reset = next((p for p in signals if p[FLAGS] & RST), None)
-    if reset is None:
-        return ""
-    own = [p for p in signals if not p[FLAGS] & (RST | UNREACHABLE)] + packets
-    if own:
-        usual = {p[TTL] for p in own}
-        if min(abs(reset[TTL] - ttl) for ttl in usual) > TTL_STEP:
-            return f"its TTL is {reset[TTL]}, that of the {side}'s other packets {', '.join(map(str, sorted(usual)))}"
-        later = [p for p in own if p[ORDER] > reset[ORDER] and p[PAYLOAD] and (p[SEQ] - reset[SEQ]) & WRAP < BEHIND]
-        if later:
-            return f"the {side} went on sending after it"
-        where = position(reset[SEQ], lane.base)
-        acked = max([position(p[ACKED], lane.base) for p in others if p[FLAGS] & 0x10], default=0)
-        if lane.base >= 0 and (where < -1 or where > max(lane.reach, acked) + (1 << 20)):
-            return "its sequence number is outside the window"
-    return ""

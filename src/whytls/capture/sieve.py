@@ -28,25 +28,22 @@ IPv4 or IPv6 straight in front of TCP goes to ``ip.locate``, at ten times the pr
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from struct import Struct
-from typing import NamedTuple
 
 from whytls.capture import ip
+from whytls.capture.flow import FLOW_COST, OVERHEAD, Datagram, Direction, Flow, Numbering
 from whytls.capture.pcap import Clock, Run
 from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, answers_plain_request, begins_midway, opening
-from whytls.capture.tcp import BEHIND, SYN, TIME, UNREACHABLE, WRAP, Packet
+from whytls.capture.tcp import BEHIND, SYN, UNREACHABLE, WRAP
 from whytls.capture.tunnel import PORTS as TUNNEL_PORTS
 
 LIMIT = 64 << 10  # payload bytes kept for each direction; the largest flights seen (300 issuer names) have 40 KB
 MAX_PACKETS = 4096  # kept for each direction
 MAX_FLOW = 1 << 20  # bytes kept for each direction, repetitions included
 BUDGET = 96 << 20  # bytes that all undecided flows hold together
-OVERHEAD = 300  # what a kept packet costs besides its payload
-FLOW_COST = 900  # what a flow costs besides its packets: two keys, two directions
 MAX_FLOWS = 100_000  # undecided flows
 MAX_TOMBSTONES = 200_000  # directions of decided flows
 MAX_DATAGRAM_FLOWS = 20_000
@@ -62,6 +59,7 @@ NOT_IP = frozenset((b"\x08\x06", b"\x88\xcc", b"\x88\x8e", b"\x80\x35", b"\x88\x
 TAGS = frozenset((b"\x81\x00", b"\x88\xa8", b"\x91\x00"))  # VLAN, QinQ
 IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+MOST_CALLERS, MOST_CALLEES = 50_000, 16
 MONOLOGUE = 16 << 10  # bytes of one side that are not TLS, with no word of the other: nobody asks for TLS here
 # IPv4 and TCP: version and length, total length, identification, fragment, time to live, protocol; sequence number,
 # acknowledgement, offset and flags. IPv6 and TCP: payload length, hop limit, and the same of TCP.
@@ -69,97 +67,6 @@ _HEAD4 = Struct(">BxHHHBB14xIIH").unpack_from
 _HEAD6 = Struct(">4xHxB36xIIH").unpack_from
 _SEGMENT = Struct(">IIH").unpack_from
 
-
-
-class Direction:
-    """The packets that one end of a flow sent."""
-
-    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "packets", "side", "signals", "size", "sure")
-
-    def __init__(self, flow: Flow, side: int) -> None:
-        self.flow = flow
-        self.side = side
-        self.base = -1  # sequence number of the first byte; -1: nothing known
-        self.next = -1  # sequence number that is due if nothing is lost
-        self.acked = -1  # highest sequence number of the other end that this one acknowledged
-        self.size = 0  # payload bytes that came in order
-        self.far = 0
-        self.kind = -1  # what its first bytes look like (prelude.opening); -1: none seen
-        self.orderly = True
-        self.sure = False  # its base is where its bytes begin for certain, and not where the recording begins
-        self.packets: list[Packet] = []  # those that carry bytes
-        self.signals: list[Packet] = []  # those with SYN, FIN or RST; one that carries bytes as well stands in both
-
-    @property
-    def last_time(self) -> int:
-        """The time of the last kept packet."""
-        return max([some[-1][TIME] for some in (self.packets, self.signals) if some], default=0)
-
-
-class Flow:
-    """One TCP connection, or what was recorded of it; ``first`` is who opened it (or was seen first)."""
-
-    __slots__ = ("decided", "ended", "evicted", "first", "key", "midway", "peer", "reset", "second", "until")
-
-    def __init__(self, key: bytes, peer: bytes) -> None:
-        self.key, self.peer = key, peer
-        self.first = Direction(self, 0)
-        self.second = Direction(self, 1)
-        self.midway = False  # no SYN: the recording begins later than the connection
-        self.ended = 0  # a bit for each side that sent FIN; 3 after a RST
-        self.reset = False  # there was a RST
-        self.evicted = False
-        self.decided = False
-        self.until = 0  # the recording's clock when it was handed over
-
-    @property
-    def last_time(self) -> int:
-        """The time of the last kept packet."""
-        return max(self.first.last_time, self.second.last_time)
-
-    @property
-    def only_asked(self) -> bool:
-        """Whether there is nothing but SYNs of one side."""
-        second = self.second
-        return not (self.ended or second.signals or second.packets or self.first.packets or second.acked >= 0)
-
-    @property
-    def cost(self) -> int:
-        """The bytes that it holds, about."""
-        count = sum([len(d.packets) + len(d.signals) for d in (self.first, self.second)])
-        return FLOW_COST + self.first.size + self.second.size + OVERHEAD * count
-
-
-class Datagram(NamedTuple):
-    """The first packet of a UDP flow that carries QUIC or DTLS."""
-
-    key: bytes
-    protocol: str
-    order: int
-    time: int
-
-
-class Numbering:
-    """Turns the count of packets through all files back into a file and the frame number there."""
-
-    def __init__(self) -> None:
-        self.files: list[str] = []
-        self._before: list[int] = []  # how many packets stand in front of each file
-
-    def begin(self, file: str, before: int) -> None:
-        """A file begins, with that many packets in front of it."""
-        self.files.append(file)
-        self._before.append(before)
-
-    @property
-    def single(self) -> bool:
-        """Whether order and frame number are the same: there is only one file."""
-        return len(self.files) < 2
-
-    def place(self, order: int) -> tuple[str, int]:
-        """File and frame number of a packet."""
-        index = max(bisect_left(self._before, order) - 1, 0)
-        return (self.files[index], order - self._before[index]) if self.files else ("", order)
 
 
 class Sieve:
@@ -173,6 +80,7 @@ class Sieve:
         self.flows = 0  # TCP connections seen, whatever they carry
         self.dropped = 0  # of them: forgotten, for they do not carry TLS
         self.clock = 0
+        self.calls: dict[bytes, list[bytes]] = {}  # who called whom, by address: gateways are told by it
         self.live: dict[bytes, Direction] = {}
         self.done: dict[bytes, int] = {}
         self.held = 0
@@ -333,6 +241,12 @@ class Sieve:
         answers = flags & 0x12 == 0x12  # a SYN-ACK whose SYN was not recorded
         flow = Flow(peer, key) if answers else Flow(key, peer)
         flow.midway = midway
+        callees = self.calls.get(flow.key[:half])
+        if callees is None:
+            if len(self.calls) < MOST_CALLERS:
+                self.calls[flow.key[:half]] = [flow.key[half : 2 * half]]
+        elif len(callees) < MOST_CALLEES and flow.key[half : 2 * half] not in callees:
+            callees.append(flow.key[half : 2 * half])
         mine, other = (flow.second, flow.first) if answers else (flow.first, flow.second)
         if flags & 0x10 and (midway or answers):
             other.base = other.next = ack

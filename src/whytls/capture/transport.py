@@ -1,0 +1,85 @@
+"""What TCP shows besides the bytes: who acknowledged what, what was sent again, which reset does not look like its sender's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from whytls.capture.flow import Direction
+from whytls.capture.tcp import ACK, ACKED, BEHIND, FLAGS, LENGTH, ORDER, PAYLOAD, RST, SEQ, SYN, TTL, UNREACHABLE, WRAP, Packet, Stream, position
+from whytls.model import Side, Transport
+
+if TYPE_CHECKING:
+    from whytls.capture.assemble import Reading
+
+TTL_STEP = 1  # routes of one side differ by so much without meaning anything
+
+
+def transport_of(reading: Reading) -> Transport:
+    """The facts of TCP of a flow whose sides are told apart."""
+    a, b = reading.client_stream, reading.server_stream
+    sent, answered = reading.packets
+    signals, replies = reading.signals
+    client_acked = _acked(reading.server, replies, answered, a)
+    largest, reason = 0, ""
+    if client_acked < a.reach:
+        unacked = [p[LENGTH] for p in sent if p[LENGTH] and position(p[SEQ], a.base) + p[LENGTH] > client_acked]
+        largest = max(unacked, default=0)
+    if reading.flow.reset:
+        reason = _foreign_reset(replies, answered, sent, b, "server") or _foreign_reset(signals, sent, answered, a, "client")
+    syns = [p for p in signals if p[FLAGS] & SYN]
+    syn_acks = [p for p in replies if p[FLAGS] & SYN]
+    first, second = (syn_acks, syns) if reading.swapped else (syns, syn_acks)
+    return Transport(
+        "server" if reading.swapped else "client",
+        bool(first),
+        bool(second),
+        len(first),
+        client_acked,
+        _acked(reading.client, signals, sent, b),
+        a.reach if a.ordered else a.recorded,
+        b.reach if b.ordered else b.recorded,
+        a.repeated,
+        b.repeated,
+        largest,
+        bool(reason),
+        reason,
+        reading.copies,
+        syns[0][TTL] if syns else 0,
+        syn_acks[0][TTL] if syn_acks else 0,
+    )
+
+
+def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> int:
+    """How many bytes of a stream the other end acknowledged, with a pure acknowledgement or on one of its last packets."""
+    base, most = lane.base, 0
+    if base < 0 or not lane.reach:
+        return 0
+    if receiver.acked >= 0:
+        most = (receiver.acked - base) & WRAP
+        most = most if most < BEHIND else 0
+    for some in (signals, packets):
+        if some and some[-1][FLAGS] & ACK:
+            ahead = (some[-1][ACKED] - base) & WRAP
+            if most < ahead < BEHIND:
+                most = ahead
+    return most if most < lane.reach else lane.reach
+
+
+def _foreign_reset(signals: list[Packet], packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:
+    """Why a RST of this side does not look like its own; empty if it does (RFC 5961, and what middleboxes were seen to do)."""
+    reset = next((p for p in signals if p[FLAGS] & RST), None)
+    if reset is None:
+        return ""
+    own = [p for p in signals if not p[FLAGS] & (RST | UNREACHABLE)] + packets
+    if own:
+        usual = {p[TTL] for p in own}
+        if min(abs(reset[TTL] - ttl) for ttl in usual) > TTL_STEP:
+            return f"its TTL is {reset[TTL]}, that of the {side}'s other packets {', '.join(map(str, sorted(usual)))}"
+        later = [p for p in own if p[ORDER] > reset[ORDER] and p[PAYLOAD] and (p[SEQ] - reset[SEQ]) & WRAP < BEHIND]
+        if later:
+            return f"the {side} went on sending after it"
+        where = position(reset[SEQ], lane.base)
+        acked = max([position(p[ACKED], lane.base) for p in others if p[FLAGS] & 0x10], default=0)
+        if lane.base >= 0 and (where < -1 or where > max(lane.reach, acked) + (1 << 20)):
+            return "its sequence number is outside the window"
+    return ""
