@@ -13,7 +13,7 @@ from whytls.capture.source import Recording, recordings
 from whytls.exceptions import UsageError
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
-from whytls.model import CauseClass, Context, Diagnosis, Endpoint, Handshake, Hop, Owner, Passed, Seen
+from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Owner, Passed, Seen
 from whytls.topology import Topology
 from whytls.topology import topology as read_topology
 
@@ -126,18 +126,14 @@ class Run:
     def context(self, handshake: Handshake, book: Profiles, gateways: Gateways, whole: bool) -> Context:
         """What is known around a handshake at this moment."""
         hop, inferred = self._hop(handshake, gateways)
-        waiting = gateways.waiting(handshake.started_at, handshake.ended_at, self._routers(handshake)) if hop == "southbound" else None
+        waiting = None
+        if hop != "northbound":
+            waiting = gateways.waiting(handshake)
         profile = book.server(handshake.server)
         return Context(
             hop=hop, hop_inferred=inferred, at=self._at, trust=self._trust, server_profile=profile,
             client_profile=book.client(handshake.client.address), whole_recording=whole, waiting=waiting,
         )  # fmt: skip
-
-    def _routers(self, handshake: Handshake) -> Callable[[Endpoint], bool]:
-        """Which servers are the Routers before this Message Processor: those that were named, else the machine itself."""
-        if self.topology and self.topology.routers:
-            return lambda server: any(p.matches(server) for p in self.topology.routers)
-        return lambda server: server.address == handshake.client.address
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
         if self.topology:

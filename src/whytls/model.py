@@ -76,6 +76,14 @@ class Coverage:
     contradiction: bool = False  # the same bytes were recorded twice with different content
     evicted: bool = False  # the engine ran out of its memory budget and gave the rest up
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing, so that what was not recorded was not sent."""
+        return self == _WHOLE
+
+
+_WHOLE = Coverage()
+
 
 @dataclass(frozen=True, slots=True)
 class Transport:
@@ -344,6 +352,7 @@ class Passed(NamedTuple):
     file: str
     asked: tuple[int, ...]  # times at which the client had sent something after the handshake, nanoseconds since 1970
     answered: tuple[int, ...]  # times at which the server began to answer
+    called: tuple[str, ...] = ()  # addresses that the server called itself
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # known by identity: what is worked out of one is remembered with it

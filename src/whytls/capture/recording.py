@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from whytls.capture.assemble import Reading, endpoints, seen_of
+from whytls.capture.assemble import Reading, address_of, endpoints, seen_of
+from whytls.capture.flow import Datagram, Flow, Numbering
 from whytls.capture.glance import Book, plainly_completed
 from whytls.capture.outcome import gave_up
 from whytls.capture.pcap import Run
-from whytls.capture.sieve import Datagram, Flow, Numbering, Sieve
+from whytls.capture.sieve import Sieve
 from whytls.capture.tcp import TIME
-from whytls.model import Coverage, Handshake, Seen
+from whytls.model import Coverage, Handshake, Passed, Seen
 
 # The engine makes millions of tuples and no cycles that live, so the collector looks for nothing; who takes the Handshakes can
 # make some, so it is not switched off.
@@ -48,7 +49,7 @@ class Tally:
     not_tls: int = 0  # TCP connections that carry something else
 
 
-def handshakes(recording: Recording, *, everything: bool = False, tally: Tally | None = None) -> Iterator[Handshake | Seen]:
+def handshakes(recording: Recording, *, everything: bool = False, tally: Tally | None = None) -> Iterator[Handshake | Seen | Passed]:
     """Every handshake of a recording that did not plainly complete, and what the completed ones show of their servers.
 
     ``everything`` makes Handshakes of those that did as well. ``tally`` is filled as the work goes on.
@@ -82,7 +83,7 @@ class _Work:
         self.tally.packets += len(run.starts)
         self.tally.bytes += sum(run.ends) - sum(run.starts)
 
-    def drain(self) -> Iterator[Handshake | Seen]:
+    def drain(self) -> Iterator[Handshake | Seen | Passed]:
         """What has been decided since the last time."""
         sieve, tally = self.sieve, self.tally
         tally.flows += sieve.flows - self._told[0]
@@ -99,12 +100,17 @@ class _Work:
                 tally.completed += 1
                 if self._book.is_new(reading):
                     yield reading.seen(sieve.numbering)
+                called = self._called(reading)
+                if called:
+                    yield reading.passed(sieve.numbering, called)
                 continue
             handshake = reading.handshake(sieve.numbering)
             if handshake is None:
                 tally.not_tls += 1
                 continue
             self._count(handshake)
+            if handshake.outcome == "completed" and (called := self._called(reading)):
+                yield reading.passed(sieve.numbering, called)
             if handshake.outcome == "completed" and not self._everything and not reading.course.early:
                 if self._book.is_new(reading):
                     yield seen_of(handshake)
@@ -115,6 +121,11 @@ class _Work:
             tally.handshakes += 1
             tally.unfinished += 1
             yield _named(datagram, sieve.numbering)
+
+    def _called(self, reading: Reading) -> tuple[str, ...]:
+        """Whom the server of this connection called itself (a few): then its requests can wait for another hop."""
+        server = reading.addresses[1]
+        return tuple(address_of(callee) for callee in self.sieve.calls.get(server, ()) if callee != server)
 
     def _count(self, handshake: Handshake) -> None:
         tally = self.tally

@@ -7,9 +7,9 @@ are played towards different machines, so that a client that is called back by i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
-from whytls.model import Endpoint, Hop, Passed, Seen
+from whytls.inference.ending import ending_of
+from whytls.model import Endpoint, Handshake, Hop, Passed, Seen
 
 MOST_ADDRESSES = 50_000
 MOST_PEERS = 64
@@ -44,15 +44,23 @@ class Gateways:
             kept = self._requests[passed.server.address] = deque(maxlen=MOST_REQUESTS)
         kept.append(passed)
 
-    def waiting(self, began: int, ended: int, routers: Callable[[Endpoint], bool]) -> Passed | None:
-        """The request to a Router that waited while a southbound handshake failed: asked last before it began, answered after it."""
+    def waiting(self, handshake: Handshake) -> Passed | None:
+        """The request that waited while a handshake of this Message Processor failed: asked last before it began, answered after it.
+
+        It came to the same machine, or to a Router that calls it.
+        """
+        if not self._requests:
+            return None
+        processor, began = handshake.client.address, handshake.started_at
+        ending = ending_of(handshake)
+        ended = ending.events[0].time if ending.events else handshake.ended_at
         nearest: tuple[int, Passed] | None = None
         for kept in self._requests.values():
             for passed in kept:
-                if not routers(passed.server):
+                if processor != passed.server.address and processor not in passed.called:
                     continue
                 asked = max((when for when in passed.asked if when <= began), default=None)
-                if asked is None or began - asked > LONGEST_WAIT or any(asked < when < ended - JUST for when in passed.answered):
+                if asked is None or began - asked > LONGEST_WAIT or any(began < when < ended - JUST for when in passed.answered):
                     continue
                 if nearest is None or began - asked < nearest[0]:
                     nearest = (began - asked, passed)

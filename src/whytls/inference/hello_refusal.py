@@ -146,6 +146,9 @@ def _by_default(refusal: Refusal, dimension: Dimension) -> Weight | None:
         others = tuple(f"not because of its restriction: {n.text}" for n in refusal.narrow)
         doubts = ("the server's list holds none of the suites offered", *unnamed, *others)
         return Weight("possible" if silent or refusal.narrow else "likely", doubts, (), "default")
+    if dimension == "version" and refusal.alert == 40 and refusal.hello.max_version < 0x0304:
+        # GnuTLS 3.7 that speaks TLS 1.3 only says handshake_failure to a hello without it (edge.md section 3).
+        return Weight("possible", ("the server speaks newer versions only", "it does not say protocol_version for it"), (), "default")
     if dimension == "version" and refusal.alert is None:
         return Weight("possible", ("the server knows none of the versions offered",), (), "default")
     if dimension in ("group", "signature") and not refusal.narrow and refusal.alert in (40, 10):
