@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from whytls.capture.prelude import begins_midway
 from whytls.capture.recording import handshakes
 from whytls.capture.source import recordings
 from whytls.model import Handshake
@@ -33,3 +34,7 @@ def test_the_later_frame_completes_it(tmp_path: Path) -> None:
     assert hello is not None
     assert hello.value is not None
     assert hello.frames == (3,)
+
+
+def test_a_segment_of_which_nothing_was_recorded_begins_nothing() -> None:
+    assert not begins_midway(b"")  # found by fuzzing: a snap length that ends with the TCP header, in mid-connection

@@ -52,7 +52,7 @@ def opening(head: bytes) -> int:
 
 def begins_midway(head: bytes) -> bool:
     """Whether a packet in the middle of a connection begins TLS, or a CONNECT; strict, for it is asked of any packet of any traffic."""
-    if head[0] == 0x14:
+    if head[:1] == b"\x14":
         return head[1:2] == b"\x03" and head[3:6] == b"\0\1\1"
     return looks_like_tls(head) or head.startswith(b"CONNECT ")
 

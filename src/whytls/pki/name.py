@@ -55,7 +55,7 @@ def match(name: str, certificate: Certificate) -> NameMatch:
     address = as_address(name)
     if address:
         return _match_address(address, certificate, presented)
-    host = normalised(name)
+    host = normalised(name)[: LONGEST + 1]  # what is longer is nobody's name; it is compared with thousands at times
     if not certificate.dns_names:
         found = _first_match(host, certificate.common_names)
         if found:
