@@ -76,7 +76,9 @@ SPEAKS = [
 
     Speaks("client-hello-lost", "all of it",
            lambda _: story(HELLO, wait(12), client >> fin(), transport=LOST), "server", "proven", ("network",), "", (1, 5)),
-    Speaks("client-hello-lost", "a part", lambda _: story(HELLO, quiet=12, transport=CUT), "server", "likely", ("network",), "partly", (4,)),
+    Speaks("client-hello-lost", "a part",
+           lambda _: story(client >> hello()._replace(length=1690), quiet=12, transport=CUT),
+           "server", "likely", ("network",), "partly", (4,)),
 
     Speaks("middlebox-interference", "a reset that does not fit", lambda _: story(HELLO, server << rst(), transport=INJECTED),
            "network", "likely", ("network",), "", (4, 5)),

@@ -49,6 +49,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return Silent()
     if ending.how == "alert" or handshake.first("foreign", "server") is not None:
         return Silent()
+    hello_event = handshake.first("client-hello")
+    if hello_event is not None and handshake.prelude is None and transport.client_acked >= hello_event.length:
+        return Silent()  # it did arrive; what was not acknowledged came after it
     missing = transport.client_bytes - transport.client_acked
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     line = Evidence(
@@ -60,7 +63,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         failing_side="server",  # the end whose expected message, the ServerHello, is missing
         explains=ending.events,
         evidence=(*hello, line, *(quote_event(e, context) for e in ending.events[:2] if e.kind in ("fin", "rst"))),
-        confidence="proven" if repeated > 1 else "likely",
+        confidence="proven" if repeated > 1 and handshake.coverage.whole else "likely",
         facts={"count": repeated + 1, "size": transport.largest_unacknowledged},
         detail="partly" if transport.client_acked else "",
         would_decide="a recording at the server",

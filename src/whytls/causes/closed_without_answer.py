@@ -51,7 +51,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if ending.breaker != "server" or ending.how not in ("fin", "close-notify"):
         return NotApplicable()
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
-    certain = ending.phase in ("server-flight", "client-turn")
+    # A close where nothing was due is seen; that nothing was said before it is seen only where nothing is missing.
+    certain = ending.phase in ("server-flight", "client-turn") and handshake.coverage.whole
     return Finding(
         failing_side="server",
         explains=ending.events,

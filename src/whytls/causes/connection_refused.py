@@ -47,7 +47,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         failing_side="client",
         explains=context.ending.events,
         evidence=tuple(quote_event(e, context) for e in ((syn,) if syn else ()) + context.ending.events[:2]),
-        confidence="proven",
+        confidence="likely" if handshake.coverage.server_gap else "proven",  # then a SYN-ACK may be what is missing
         facts={"address": str(handshake.server)},
         detail="unreachable" if context.ending.how == "unreachable" else "",
     )

@@ -54,10 +54,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     # That it was reset is seen. What the hello had to do with it is not, unless the reset came before a byte of it was read.
-    unread = ending.breaker == "server" and handshake.transport.client_acked == 0
     unread = handshake.transport.client_acked == 0  # not a byte of the ClientHello had been taken in
     placed = unread or ending.phase in ("tcp", "server-flight", "client-turn")
-    certain = ending.breaker == "server" and placed and not handshake.transport.foreign_reset
+    certain = ending.breaker == "server" and placed and not handshake.transport.foreign_reset and handshake.coverage.whole
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,

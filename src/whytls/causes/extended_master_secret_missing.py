@@ -72,6 +72,8 @@ def _other_reasons(handshake: Handshake) -> tuple[str, ...]:
         found.append("not because of the small Diffie-Hellman prime")
     if handshake.server_hello is not None and not handshake.server_hello.secure_renegotiation:
         found.append("not because secure renegotiation is missing")
+    if handshake.coverage.server_gap:
+        found.append("not because of what is missing in the recording")
     return tuple(found)
 
 

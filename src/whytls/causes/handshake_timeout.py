@@ -66,7 +66,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         failing_side=ending.breaker,
         explains=ending.events,
         evidence=(*hello, line, *((quote_event(closed, context),) if closed else ())),
-        confidence="proven" if acknowledged else "likely",
+        confidence="proven" if acknowledged and handshake.coverage.whole else "likely",
         facts={"who": who, "seconds": seconds, "when": _WHEN[ending.phase]},
         assumptions=() if acknowledged else ("its last message did arrive",),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),

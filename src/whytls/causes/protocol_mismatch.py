@@ -50,7 +50,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     """By the alert, by a version chosen that was not offered, by another handshake, or by an outdated offer."""
     hello = handshake.client_hello
     if hello is None:
-        return _said(context) if context.ending.alert == PROTOCOL_VERSION and context.ending.breaker is not None else NotApplicable()
+        return _said(handshake, context) if context.ending.alert == PROTOCOL_VERSION and context.ending.breaker is not None else NotApplicable()
     chosen = handshake.server_hello.version if handshake.server_hello else None
     by_client = context.ending.breaker == "client" and context.ending.phase != "client-hello"
     if by_client and chosen is not None and (context.ending.alert == PROTOCOL_VERSION or chosen not in hello.versions):
@@ -92,13 +92,13 @@ def _finding(handshake: Handshake, context: Context, detail: str, chosen: int) -
     )
 
 
-def _said(context: Context) -> Finding:
+def _said(handshake: Handshake, context: Context) -> Finding:
     """The ClientHello was not captured, and the alert says it all the same; whose end is behind is then open."""
     return Finding(
         failing_side=context.ending.breaker or "server",
         explains=context.ending.events,
         evidence=quote_ending(context),
-        confidence="proven",
+        confidence="proven" if handshake.coverage.client and handshake.coverage.server else "likely",
         facts={"offered": "versions that were not captured", "chosen": "", "oldest": 0x0303, "newest": 0x0303},
         detail="client-too-old",
         owners=("client", "server"),

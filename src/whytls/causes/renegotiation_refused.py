@@ -62,6 +62,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     exchange = handshake.server_key_exchange
     if exchange is not None and exchange.dh_bits is not None and exchange.dh_bits < 2048:
         rivals = (*rivals, "not because of the small Diffie-Hellman prime")
+    if handshake.coverage.server_gap:
+        rivals = (*rivals, "not because of what is missing in the recording")
     return Finding(
         failing_side="client",
         explains=ending.events,
