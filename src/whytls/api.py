@@ -13,7 +13,7 @@ from whytls.capture.source import Recording, recordings
 from whytls.exceptions import UsageError
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
-from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Owner, Passed, Seen
+from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Passed, Seen
 from whytls.topology import Topology
 from whytls.topology import topology as read_topology
 
@@ -155,6 +155,9 @@ class _Recording:
         for item in handshakes(self.recording, everything=self.run.everything, tally=self.run.tally):
             if isinstance(item, Seen):
                 self._learn(item)
+                continue
+            if isinstance(item, Met):
+                self.gateways.learn(item)
                 continue
             if isinstance(item, Passed):
                 self.gateways.note(item)

@@ -2,7 +2,7 @@
 
 Everything that can show a handshake (capture, probe, replay, log line) becomes a Handshake; everything else that is known
 becomes the Context; a verdict is a Diagnosis. All values are frozen. The module judges nothing and imports only ``wire``.
-Event is a NamedTuple, not a dataclass: a storm of failures makes millions of them and it costs a quarter of the time.
+Those of which a storm of failures makes millions are NamedTuples, not dataclasses: they cost a quarter of the time.
 """
 
 from __future__ import annotations
@@ -174,8 +174,7 @@ Phase = Literal["tcp", "client-hello", "retry", "server-flight", "client-turn", 
 EndingKind = Literal["alert", "hidden-alert", "close-notify", "fin", "rst", "refused", "unreachable", "silence", "foreign", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a handshake ended: the facts that every cause starts from (inference/ending.py)."""
 
     phase: Phase
@@ -191,8 +190,7 @@ class Ending:
         return self.events[0] if self.events else None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One statement and where it stands."""
 
     text: str
@@ -201,8 +199,7 @@ class Evidence:
     certificate: str | None = None  # SHA-256 of the DER, hexadecimal, where the statement is about one
 
 
-@dataclass(frozen=True, slots=True)
-class Artefact:
+class Artefact(NamedTuple):
     """A piece of a fix that can be used as it stands."""
 
     kind: str  # xml, json, properties, nginx, command, java, pem
@@ -210,8 +207,7 @@ class Artefact:
     place: str = ""  # file, resource or machine where it belongs
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(NamedTuple):
     """What to do, who does it, and what it costs."""
 
     owner: Owner
@@ -220,8 +216,7 @@ class Fix:
     artefacts: tuple[Artefact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(NamedTuple):
     """Another cause that the evidence leaves open, and what would decide."""
 
     cause: str
@@ -300,11 +295,14 @@ class Diagnosis:
     handshake: Handshake | None = None  # what was judged; never serialised
 
 
+NO_ENDING = Ending("tcp", "none", None)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What is known besides the handshake; all optional: a cause that needs what is not there says CannotTell."""
 
-    ending: Ending = Ending("tcp", "none", None)
+    ending: Ending = NO_ENDING
     hop: Hop = "direct"
     hop_inferred: bool = False
     at: int | None = None  # judge certificates at this time (nanoseconds since 1970) instead of the handshake's own
@@ -338,6 +336,14 @@ class Seen:
     alert: tuple[Side, int] | None = None  # the first fatal alert: sender, description
     started_at: int = 0  # nanoseconds since 1970
     ended_at: int = 0
+
+
+class Met(NamedTuple):
+    """Two machines that were seen to complete a handshake, where nothing else about it was new."""
+
+    client: Endpoint
+    server: Endpoint
+    started_at: int  # nanoseconds since 1970
 
 
 class Passed(NamedTuple):

@@ -23,7 +23,7 @@ from whytls.capture.assemble import Reading
 from whytls.capture.glance import MOST_OF_A_SERVER, plainly_completed
 from whytls.capture.recording import Tally, handshakes
 from whytls.capture.sieve import Sieve
-from whytls.model import Handshake, Seen
+from whytls.model import Handshake, Met, Seen
 
 Item = Handshake | Seen
 
@@ -156,7 +156,9 @@ def test_the_same_pair_is_passed_on_again_after_a_minute() -> None:
     later.packets = [(t + 61_000_000_000, f, n) for t, f, n in later.packets]
     items, _ = run(talked(1), talked(3), later)
     assert [i.started_at - items[0].started_at for i in items] == [0, 61_000_000_000]
-    assert all(isinstance(i, Seen) and i.ended_at > i.started_at for i in items)
+    assert isinstance(items[0], Seen)
+    assert items[0].ended_at > items[0].started_at
+    assert isinstance(items[1], Met)  # nothing new about the server: who met whom is all
 
 
 def test_books_of_many_servers_and_clients_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +172,7 @@ def test_books_of_many_servers_and_clients_stay_small(monkeypatch: pytest.Monkey
             sieve.feed(file, part)
         sieve.finish()
         assert book.is_new(Reading(sieve.decided[0]))
+        assert book.is_new_pair(Reading(sieve.decided[0]))
         assert len(book._servers) <= 8
         assert max(map(len, book._clients.values())) <= 4
 

@@ -28,8 +28,8 @@ from whytls.capture.tcp import (
     stream,
     without_copies,
 )
-from whytls.capture.transport import transport_of
-from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Passed, Prelude, Seen, Side
+from whytls.capture.transport import answers_more_than_a_syn, is_cut, transport_of
+from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Met, Passed, Prelude, Seen, Side
 from whytls.wire.message import Alert, ServerHello
 from whytls.wire.record import looks_like_tls, split
 from whytls.wire.registry import is_tls13
@@ -97,10 +97,12 @@ class Reading:
             return None
         opening, closing = self._tcp_events(file)
         events = opening + client.events + server.events + closing
-        if self.client_stream.ordered and self.server_stream.ordered:
+        last = {lane[0].sender: max([e.frame for e in lane]) for lane in (client.events, server.events) if lane}
+        overtaken = any(e.kind == "fin" and last.get(e.sender, 0) > e.frame for e in closing)
+        if self.client_stream.ordered and self.server_stream.ordered and not overtaken:
             events.sort(key=_frame)
         else:
-            events = _merged(opening, client.events, server.events, closing)
+            events = _merged(opening, client.events, server.events, closing, last)
         version = client.version if client.version is not None else server.version
         started_at, ended_at = (events[0].time, events[-1].time) if events else (0, 0)
         if not opening:
@@ -183,6 +185,11 @@ class Reading:
         ends = key[:half], key[half : 2 * half]
         return (ends[1], ends[0]) if self.swapped else ends
 
+    def met(self) -> Met:
+        """Who met whom, and when."""
+        ends = endpoints(self.flow.key)
+        return Met(ends[self.swapped], ends[not self.swapped], self.begun)
+
     def passed(self, numbering: Numbering, called: tuple[str, ...]) -> Passed:
         """When something was asked and answered on this connection, to a server that called others itself."""
         ends = endpoints(self.flow.key)
@@ -251,15 +258,20 @@ class Reading:
     def _coverage(self, client: Lane, server: Lane) -> Coverage:
         a, b = self.client_stream, self.server_stream
         start = not self.flow.midway or (client.client_hello is not None and not client.lost)
-        holes = a.gaps or b.gaps or client.lost or server.lost or self.flow.evicted
+        sent, answered = self.packets
+        signals, replies = self.signals
+        client_gap = bool(a.gaps) or client.lost or is_cut(self.server, replies, answered, a)
+        server_gap = bool(b.gaps) or server.lost or is_cut(self.client, signals, sent, b)
+        server_gap = server_gap or (not self.flow.midway and not answered and answers_more_than_a_syn(replies))
+        holes = client_gap or server_gap or self.flow.evicted
         if start and not holes and not a.contradiction and not b.contradiction and self.signals[0] and self.signals[1]:
             return _WHOLE
         return Coverage(
             start=start,
             client=bool(self.packets[0] or self.signals[0]) or self.client.acked >= 0,
             server=bool(self.packets[1] or self.signals[1]) or self.server.acked >= 0,
-            client_gap=bool(a.gaps) or client.lost,
-            server_gap=bool(b.gaps) or server.lost,
+            client_gap=client_gap,
+            server_gap=server_gap,
             snapped=a.snapped or b.snapped,
             contradiction=a.contradiction or b.contradiction,
             evicted=self.flow.evicted,
@@ -294,15 +306,15 @@ def shape_of(events: list[Event]) -> str:
     return shape
 
 
-def _merged(*lanes: list[Event]) -> list[Event]:
+def _merged(opening: list[Event], client: list[Event], server: list[Event], closing: list[Event], last: dict[Side, int]) -> list[Event]:
     """The events in the order in which they could be read: in each lane none before the one in front of it, whose bytes can
-    have come later."""
+    have come later; a FIN, which stands behind all bytes of its side, not before the last of them."""
     keyed: list[tuple[int, Event]] = []
-    for lane in lanes:
+    for lane in (opening, client, server, closing):
         reached = 0
         for event in lane:
             reached = event.frame if event.kind in _SIGNALS else max(reached, event.frame)
-            keyed.append((reached, event))
+            keyed.append((max(reached, last.get(event.sender, 0)) if event.kind == "fin" else reached, event))
     keyed.sort(key=_key)
     return [event for _, event in keyed]
 

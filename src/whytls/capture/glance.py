@@ -130,31 +130,41 @@ class Book:
         self._clients: dict[bytes, dict[bytes, int]] = {}
 
     def is_new(self, reading: Reading) -> bool:
-        """Whether this one tells something new; from now on it does not."""
-        key = reading.flow.key
-        half = len(key) - 4 >> 1
-        client, server = key[:half], key[half : 2 * half] + key[-2:]
-        if reading.swapped:
-            client, server = key[half : 2 * half], key[:half] + key[-4:-2]
-        told = False
+        """Whether this one tells something new about its server; from now on it does not."""
+        server = _ends(reading)[1]
+        marks = self._servers.get(server)
+        if marks is None:
+            _make_room(self._servers, MOST_SERVERS)
+            marks = self._servers[server] = set()
+        if len(marks) >= MOST_OF_A_SERVER:
+            return False
+        mark = hash((_name_of(reading), _answer_of(reading)))
+        if mark in marks:
+            return False
+        marks.add(mark)
+        return True
+
+    def is_new_pair(self, reading: Reading) -> bool:
+        """Whether this client and this server are met for the first time in a while; from now on they are not."""
+        client, server = _ends(reading)
         known = self._clients.get(client)
         if known is None:
             _make_room(self._clients, MOST_CLIENTS)
             known = self._clients[client] = {}
         now = reading.begun
-        if abs(now - known.get(server, -AGAIN)) >= AGAIN and (server in known or len(known) < MOST_OF_A_CLIENT):
-            known[server] = now
-            told = True
-        marks = self._servers.get(server)
-        if marks is None:
-            _make_room(self._servers, MOST_SERVERS)
-            marks = self._servers[server] = set()
-        if len(marks) < MOST_OF_A_SERVER:
-            mark = hash((_name_of(reading), _answer_of(reading)))
-            if mark not in marks:
-                marks.add(mark)
-                told = True
-        return told
+        if abs(now - known.get(server, -AGAIN)) < AGAIN or (server not in known and len(known) >= MOST_OF_A_CLIENT):
+            return False
+        known[server] = now
+        return True
+
+
+def _ends(reading: Reading) -> tuple[bytes, bytes]:
+    """The client's address, and the server's with its port."""
+    key = reading.flow.key
+    half = len(key) - 4 >> 1
+    if reading.swapped:
+        return key[half : 2 * half], key[:half] + key[-4:-2]
+    return key[:half], key[half : 2 * half] + key[-2:]
 
 
 _T = TypeVar("_T")

@@ -20,7 +20,7 @@ from whytls.capture.outcome import gave_up
 from whytls.capture.pcap import Run
 from whytls.capture.sieve import Sieve
 from whytls.capture.tcp import TIME
-from whytls.model import Coverage, Handshake, Passed, Seen
+from whytls.model import Coverage, Handshake, Met, Passed, Seen
 
 # The engine makes millions of tuples and no cycles that live, so the collector looks for nothing; who takes the Handshakes can
 # make some, so it is not switched off.
@@ -49,7 +49,7 @@ class Tally:
     not_tls: int = 0  # TCP connections that carry something else
 
 
-def handshakes(recording: Recording, *, everything: bool = False, tally: Tally | None = None) -> Iterator[Handshake | Seen | Passed]:
+def handshakes(recording: Recording, *, everything: bool = False, tally: Tally | None = None) -> Iterator[Handshake | Seen | Met | Passed]:
     """Every handshake of a recording that did not plainly complete, and what the completed ones show of their servers.
 
     ``everything`` makes Handshakes of those that did as well. ``tally`` is filled as the work goes on.
@@ -83,7 +83,7 @@ class _Work:
         self.tally.packets += len(run.starts)
         self.tally.bytes += sum(run.ends) - sum(run.starts)
 
-    def drain(self) -> Iterator[Handshake | Seen | Passed]:
+    def drain(self) -> Iterator[Handshake | Seen | Met | Passed]:
         """What has been decided since the last time."""
         sieve, tally = self.sieve, self.tally
         tally.flows += sieve.flows - self._told[0]
@@ -98,8 +98,11 @@ class _Work:
             if not self._everything and plainly_completed(reading):
                 tally.handshakes += 1
                 tally.completed += 1
+                met = self._book.is_new_pair(reading)
                 if self._book.is_new(reading):
                     yield reading.seen(sieve.numbering)
+                elif met:
+                    yield reading.met()
                 called = self._called(reading)
                 if called:
                     yield reading.passed(sieve.numbering, called)

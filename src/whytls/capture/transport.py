@@ -11,6 +11,7 @@ from whytls.model import Side, Transport
 if TYPE_CHECKING:
     from whytls.capture.assemble import Reading
 
+_KEPT = 32 << 10  # of more than that the rest is not kept, whatever was acknowledged
 TTL_STEP = 1  # routes of one side differ by so much without meaning anything
 
 
@@ -50,10 +51,16 @@ def transport_of(reading: Reading) -> Transport:
 
 
 def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> int:
-    """How many bytes of a stream the other end acknowledged, with a pure acknowledgement or on one of its last packets."""
-    base, most = lane.base, 0
-    if base < 0 or not lane.reach:
+    """How many bytes of a stream the other end acknowledged."""
+    if lane.base < 0 or not lane.reach:
         return 0
+    most = _heard(receiver, signals, packets, lane.base)
+    return most if most < lane.reach else lane.reach
+
+
+def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], base: int) -> int:
+    """The position up to which this end acknowledged, with a pure acknowledgement or on one of its last packets."""
+    most = 0
     if receiver.acked >= 0:
         most = (receiver.acked - base) & WRAP
         most = most if most < BEHIND else 0
@@ -62,7 +69,23 @@ def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], la
             ahead = (some[-1][ACKED] - base) & WRAP
             if most < ahead < BEHIND:
                 most = ahead
-    return most if most < lane.reach else lane.reach
+    return most
+
+
+def is_cut(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> bool:
+    """Whether the other end acknowledged more of a stream than was recorded of it; a FIN counts as one."""
+    base = lane.base
+    if base < 0:  # nothing of it was recorded; where it began, the answer to its SYN says
+        base = next((p[ACKED] for p in signals if p[FLAGS] & (SYN | ACK) == SYN | ACK), -1)
+    return base >= 0 and lane.reach < _KEPT and _heard(receiver, signals, packets, base) > lane.reach + 1
+
+
+def answers_more_than_a_syn(signals: list[Packet]) -> bool:
+    """Whether the first that was recorded of this end is a RST with a sequence number: it had said something before.
+
+    A refusal of a SYN has the number 0 (RFC 9293 section 3.5.2).
+    """
+    return bool(signals) and bool(signals[0][FLAGS] & RST) and signals[0][SEQ] != 0
 
 
 def _foreign_reset(signals: list[Packet], packets: list[Packet], others: list[Packet], lane: Stream, side: Side) -> str:

@@ -18,7 +18,9 @@ to somebody else for the same name in TLS 1.2, makes ``likely``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
@@ -157,14 +159,36 @@ def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[b
 
 
 def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], whose: Side) -> ChainReport:
-    from whytls.pki.chain import examine
-
     at = context.at if context.at is not None else handshake.started_at
     host = (handshake.sni or None) if whose == "server" else None
-    report = examine(chain, at=at, host=host, anchors=context.trust, purpose=whose)
+    second = at - at % 1_000_000_000  # certificates count in seconds
+    report = _report(chain, second, host, _Anchors(context.trust), whose, ())
     gap = report.find("missing-intermediate")
     known = _known(context) if gap is not None and not gap.certain else ()
-    return examine(chain, at=at, host=host, anchors=context.trust, purpose=whose, known=known) if known else report
+    return _report(chain, second, host, _Anchors(context.trust), whose, known) if known else report
+
+
+class _Anchors:
+    """A truststore that was given, compared by identity: it is one for a whole run, and large."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: Sequence[bytes] | None) -> None:
+        self.given = given
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Anchors) and other.given is self.given
+
+    def __hash__(self) -> int:
+        return id(self.given)
+
+
+@lru_cache(maxsize=1024)
+def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: _Anchors, whose: Side, known: tuple[bytes, ...]) -> ChainReport:
+    """A chain judged at a second: handshakes that fail in a storm bring the same ones many times."""
+    from whytls.pki.chain import examine
+
+    return examine(chain, at=at, host=host, anchors=anchors.given, purpose=whose, known=known)
 
 
 def _known(context: Context) -> tuple[bytes, ...]:

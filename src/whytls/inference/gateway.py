@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from whytls.inference.ending import ending_of
-from whytls.model import Endpoint, Handshake, Hop, Passed, Seen
+from whytls.model import Endpoint, Handshake, Hop, Met, Passed, Seen
 
 MOST_ADDRESSES = 50_000
 MOST_PEERS = 64
@@ -27,7 +27,7 @@ class Gateways:
         self._served: dict[str, dict[str, int]] = {}  # server address → client addresses, and when last
         self._called: dict[str, dict[str, int]] = {}  # client address → server addresses, and when last
 
-    def learn(self, seen: Seen) -> None:
+    def learn(self, seen: Seen | Met) -> None:
         """Take one connection in."""
         client, server = seen.client.address, seen.server.address
         if client == server:
