@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from matrix import ROOT, unpacked
+
+GRADER = ROOT / "tests" / "matrix" / "grade.py"
 
 PERCENT = r"\s+\d+/\d+ = ([\d.]+)%"
 CLEAR, DARK = r"^in the clear\s.*?", r"^TLS 1\.3 in the dark\s.*?"
@@ -25,7 +28,7 @@ BARS = [
     ("in the clear: proven", rf"^proven, of those in the clear{PERCENT}", 60.0, True),
     ("proven and right", rf"^proven and right{PERCENT}", 100.0, True),
     ("the fatal alert's frame is cited", rf"^fatal alert's frame is cited{PERCENT}", 99.0, True),
-    ("owner right", rf"^owner right{PERCENT}", 95.0, True),
+    ("in the clear: owner", rf"^in the clear: owner right{PERCENT}", 95.0, True),
     ("TLS 1.3 in the dark: class", rf"{DARK}class{PERCENT}", 80.0, True),
     ("TLS 1.3 in the dark: side", rf"{DARK}side{PERCENT}", 85.0, True),
     ("failures reported for a success", rf"^false positives on successes{PERCENT}", 0.0, False),
@@ -41,11 +44,11 @@ def asked() -> str:
 
 def grade(folder: Path, results: Path, jobs: int, command: str) -> str:
     """What the grader prints for the cases under ``folder``; what was said of each case goes to ``results``."""
-    grader = [
-        sys.executable, str(ROOT / "tests/matrix/grade.py"), str(folder), "--adapter", str(ROOT / "tests/matrix/adapter.py"),
+    judge = [
+        sys.executable, str(GRADER), str(folder), "--adapter", str(ROOT / "tests/matrix/adapter.py"),
         "--cmd", command, "--jobs", str(jobs), "--json", str(results),
     ]  # fmt: skip
-    return subprocess.run(grader, check=True, text=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run(judge, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 def judged(title: str, printed: str) -> bool:
@@ -61,6 +64,18 @@ def judged(title: str, printed: str) -> bool:
         shown = "not measured" if figure is None else f"{figure:5.1f} %"
         print(f"  {'ok  ' if met else 'MISS'} {name:36} {shown:>12}   bar {sign} {bar:g} %")
     return good
+
+
+def owner_in_the_clear(cases: Path, results: Path) -> str:
+    """The grader's line on owners counts the dark cases too; the bar is set for those in the clear."""
+    labels = {path.parent.name: json.loads(path.read_text()) for path in cases.rglob("label.json")}
+    dark = runpy.run_path(str(GRADER))["dark"]
+    hits = []
+    for row in json.loads(results.read_text()):
+        label, owner = labels[row["id"]], row["said"]["owner"]
+        if label["cause"] != "success" and owner is not None and not dark(label, False):
+            hits.append(label["who_must_fix"] in ("either", owner))
+    return f"in the clear: owner right     {sum(hits)}/{len(hits)} = {100 * sum(hits) / max(1, len(hits)):.1f}%\n"
 
 
 def misses(cases: Path, results: Path) -> None:
@@ -91,9 +106,11 @@ def main() -> int:
     cases = unpacked()
     everything, held_out = cases.parent / "said-all.json", cases.parent / "said-held-out.json"
     printed = grade(cases, everything, arguments.jobs, asked())
+    printed += "\n" + owner_in_the_clear(cases, everything)
     print(f"===== all cases =====\n{printed}")
     good = judged("all cases, against the bars", printed)
     printed = grade(cases / "held-out", held_out, arguments.jobs, "cat {dir}/said.json")
+    printed += "\n" + owner_in_the_clear(cases, held_out)
     print(f"\n===== held-out pairs of stacks =====\n{head(printed)}")
     good &= judged("held-out pairs of stacks, against the bars", printed)
     if arguments.misses:
