@@ -54,8 +54,8 @@ class Path3:
         self.lab.failed(seen, "certificate-expired", side="client", owners=["server"], at_least="likely", frames=frames)
 
     def answered(self, cause: str, owners: list[str], side: str = "server", **rest: object) -> None:
-        """The proxy said no in its own words: its last packet with bytes."""
-        frames = [self.seen.data("server")[-1].frame]
+        """The proxy said no in its own words: SOCKS in its last packet with bytes, HTTP in the status line, its first."""
+        frames = [self.seen.data("server")[0 if self.seen.server[1] == 3128 else -1].frame]
         self.lab.failed(self.seen, cause, side=side, owners=owners, frames=frames, **{"at_least": "likely", **rest})
 
 
@@ -95,7 +95,7 @@ def connect_left_out(lab: Lab) -> None:
     seen = path.seen
     lab.failed(
         seen, "tls-to-plaintext-port", side="client", or_side="server", owners=["client", "server"], at_least="possible",
-        also=["handshake-timeout"], frames=[seen.data("server")[0].frame],
+        also=["handshake-timeout"], frames=[seen.message(1)],
     )  # fmt: skip
 
 
@@ -162,8 +162,8 @@ def socks_left_out(lab: Lab) -> None:
     lab.must(done.code != 0, "it failed")
     seen = path.seen
     lab.failed(
-        seen, "closed-without-answer", side="server", owners=["client", "server"], also=["tls-to-plaintext-port", "connection-reset"],
-        at_least="possible", frames=[seen.data("client")[0].frame], truth="tls-to-plaintext-port",
+        seen, "closed-without-answer", side="server", or_side="client", owners=["client", "server"], at_least="possible",
+        also=["tls-to-plaintext-port", "connection-reset"], frames=[seen.data("client")[0].frame], truth="tls-to-plaintext-port",
     )  # fmt: skip
 
 

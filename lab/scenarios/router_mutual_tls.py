@@ -39,6 +39,8 @@ class Door:
         also = ["client-certificate-rejected"] if not tls13 else ["client-certificate-missing"]
         if tls13 and truth == "client-certificate-missing":
             also = ["client-certificate-missing", "client-certificate-rejected"]
+        if truth == "client-certificate-untrusted":
+            also.append("client-chain-incomplete")  # an issuer that nobody knows and one that was left out look the same
         named = "client-certificate-rejected" if tls13 and truth != "client-certificate-missing" else cause
         extra = [truth] if tls13 and truth not in also else []
         self.lab.failed(

@@ -204,7 +204,7 @@ def _client_certificate(cause: str, client: str, server: str, version: str) -> F
     def play(lab: Lab) -> None:
         table = Table(lab, client, server, version)
         partners = pki.root("Lindgren Partner CA")
-        table.serve(pki.leaf(table.issuing, NAME), partners=pki.write_bundle(lab.work, "partners", partners.certificate))
+        log = table.serve(pki.leaf(table.issuing, NAME), partners=pki.write_bundle(lab.work, "partners", partners.certificate))
         other = pki.root("Brook Street Staff CA")
         made = {
             "client-certificate-missing": None,
@@ -213,12 +213,16 @@ def _client_certificate(cause: str, client: str, server: str, version: str) -> F
         }
         done = table.ask(made[cause])
         lab.must("all is well" not in done.said and "200 OK" not in done.said, f"the client was not served: {done.said[-600:]}")
+        marks = ("not trusted", "Error in handshake", "Certificate Invalid", "PR_Read returned error", "refused:", "handshake failure")
+        lab.quote(STACK[server], log, *[mark for mark in marks if mark in log.read_text()][:1])
         seen = lab.seen(server=SERVER)
         fatal = [a for a in seen.alerts() if a[1] == 2 and a[0] == "server"]
         dark = version == _NEW
         missing = cause == "client-certificate-missing"
         named = "client-certificate-rejected" if dark and not missing else cause
         also = {"client-certificate-rejected", "client-certificate-missing", cause} if dark else {"client-certificate-rejected"}
+        if cause == "client-certificate-untrusted":
+            also.add("client-chain-incomplete")  # an issuer that nobody knows and one that was left out look the same
         frames = ([] if dark else [seen.message(11, "client")]) + [a[3] for a in fatal[:1]]
         lab.failed(
             seen, named, side="server", owners=["client", "server"], also=sorted(also - {named}), truth=cause, frames=frames,

@@ -80,14 +80,23 @@ class Edge:
                 self.lab.completed(connection, hop="northbound")
 
 
-def _served(lab: Lab, *dones: Done) -> None:
+def served(lab: Lab, *dones: Done) -> None:
+    """These clients got their answer."""
     for done in dones:
         lab.must("all is well" in done.said, f"served: {done.said[-600:]}")
 
 
-def _refused(lab: Lab, status: str, *dones: Done) -> None:
+def refused(lab: Lab, status: str, *dones: Done) -> None:
+    """These clients were told that status."""
     for done in dones:
         lab.must(status in done.said, f"answered {status}: {done.said[-600:]}")
+
+
+def plain_inside(edge: Edge) -> None:
+    """Router and Message Processor speak plain HTTP with each other: nothing to be said about it."""
+    for connection in edge.lab.connections:
+        if connection.server[1] == 8998:
+            edge.lab.nothing(connection)
 
 
 @scenario("completed", "two-hops-nginx")
@@ -99,7 +108,7 @@ def all_is_well(lab: Lab) -> None:
     edge.router(verify, f"proxy_ssl_name {ORDERS}; proxy_ssl_server_name on;")
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three()
-    _served(lab, *dones)
+    served(lab, *dones)
     edge.all_north_completed()
     for number in range(3):
         lab.completed(edge.south_of(number), hop="southbound")
@@ -117,7 +126,7 @@ def old_backend(lab: Lab) -> None:
     log = edge.router("proxy_ssl_protocols TLSv1.2; proxy_ssl_server_name on;")
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three()
-    _refused(lab, "502", *dones)
+    refused(lab, "502", *dones)
     lab.quote("nginx", log, "unsupported protocol")
     _versions_differ(edge, "client")
 
@@ -133,7 +142,7 @@ def new_backend(lab: Lab) -> None:
     log = edge.router("proxy_ssl_protocols TLSv1.2; proxy_ssl_server_name on;")
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three()
-    _refused(lab, "502", *dones)
+    refused(lab, "502", *dones)
     lab.quote("nginx", log, "alert protocol version")
     _versions_differ(edge, "server")
 
@@ -165,8 +174,8 @@ def narrow_ciphers(lab: Lab) -> None:
     log = servers.nginx(edge.edge, servers.site(f"{EDGE}:443 ssl", NAME, paths, narrow, wide))
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three(("/", "/narrow", "/"))
-    _served(lab, dones[0], dones[2])
-    _refused(lab, "502", dones[1])
+    served(lab, dones[0], dones[2])
+    refused(lab, "502", dones[1])
     lab.quote("nginx", log, "alert handshake failure")
     edge.all_north_completed()
     lab.completed(edge.south_of(0), hop="southbound")
@@ -197,8 +206,8 @@ def no_name_to_haproxy(lab: Lab) -> None:
     log = servers.nginx(edge.edge, servers.site(f"{EDGE}:443 ssl", NAME, paths, named, bare))
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three(("/", "/named", "/"))
-    _served(lab, dones[1])
-    _refused(lab, "502", dones[0], dones[2])
+    served(lab, dones[1])
+    refused(lab, "502", dones[0], dones[2])
     lab.quote("nginx", log, "unrecognized name")
     edge.all_north_completed()
     for number, client in ((0, TILL), (2, PARTNER)):
@@ -208,114 +217,6 @@ def no_name_to_haproxy(lab: Lab) -> None:
             frames=[seen.alert("server", 112)], related=[edge.north_of(client)],
         )  # fmt: skip
     lab.completed(edge.south_of(1), hop="southbound")
-
-
-@scenario("sni-missing", "southbound-runbook-java")
-def java_without_names(lab: Lab) -> None:
-    """The runbook's own case: a Java Message Processor with jsse.enableSNIExtension=false calls a backend that needs server_name.
-
-    Router (nginx) and Message Processor stand on one machine, with an address each, and speak plain HTTP with each other. The
-    backend (Go, several sites) breaks off with internal_error; the client gets HTTP 503 with Java's words.
-    """
-    edge = Edge(lab, "curl", "Python", "Java", "Go", processor=True)
-    servers.go(edge.backend, edge.own("orders"), "-only", ORDERS)
-    _java_processor(edge, "-Djsse.enableSNIExtension=false")
-    with lab.record(edge.edge, ports=[PORT]):
-        dones = together((0.0, lambda: edge.curl(edge.till)), (0.5, lambda: edge.curl(edge.app)))
-    _refused(lab, "503", *dones)
-    lab.quote("curl", dones[0], "Received fatal alert: internal_error")
-    edge.all_north_completed()
-    _plain_inside(edge)
-    for number, client in enumerate((TILL, APP)):
-        seen = edge.south_of(number)
-        lab.must(seen.sni == "", "no server_name was sent")
-        lab.failed(
-            seen, "sni-missing", hop="southbound", side="server", owners=["client", "server"], at_most="likely",
-            also=["internal-error"], frames=[seen.alert("server", 80)], related=[edge.north_of(client)],
-            note="Go says internal_error for a missing name; nothing else of the recording shows a name that gets through.",
-        )  # fmt: skip
-
-
-def _java_processor(edge: Edge, *properties: str, keystore: str = "") -> Path:
-    """Router → Java Message Processor → backend; gives the processor's log."""
-    store = clients.truststore(edge.edge, "backend-anchors", edge.anchors)
-    edge.edge.prefer("10.20.9.0/24", PROCESSOR)
-    own = [keystore] if keystore else []
-    words = [PROCESSOR, "8998", f"https://{ORDERS}:{PORT}", store, *own]
-    log = servers.java(edge.edge, "Processor.java", *words, port=8998, properties=properties)
-    paths = pki.write(edge.lab.work, "site", edge.site)
-    place = f"location / {{ proxy_pass http://{PROCESSOR}:8998; }}"
-    servers.nginx(edge.edge, servers.site(f"{EDGE}:443 ssl", NAME, paths, place))
-    return log
-
-
-def _plain_inside(edge: Edge) -> None:
-    """Router and Message Processor speak plain HTTP with each other: nothing to be said about it."""
-    for connection in edge.lab.connections:
-        if connection.server[1] == 8998:
-            edge.lab.nothing(connection)
-
-
-@scenario("completed", "two-hops-java-processor")
-def java_is_well(lab: Lab) -> None:
-    """nginx as Router, a Java Message Processor with SNI behind it, a strict backend: all in order."""
-    edge = Edge(lab, "curl", "Java", "Go", processor=True)
-    servers.go(edge.backend, edge.own("orders"), "-only", ORDERS)
-    _java_processor(edge)
-    with lab.record(edge.edge, ports=[PORT]):
-        dones = together((0.0, lambda: edge.curl(edge.till)), (0.5, lambda: edge.curl(edge.app)))
-    _served(lab, *dones)
-    edge.all_north_completed()
-    _plain_inside(edge)
-    for number in range(2):
-        lab.completed(edge.south_of(number), hop="southbound")
-
-
-@scenario("certificate-expired", "southbound-java-processor")
-def java_meets_expired(lab: Lab) -> None:
-    """The backend's certificate ran out six days before; a Java Message Processor refuses it.
-
-    Java says certificate_expired or, in other versions, certificate_unknown; the certificate itself, in the clear in TLS 1.2,
-    tells. The client gets HTTP 503.
-    """
-    edge = Edge(lab, "curl", "Java", processor=True)
-    certificate = edge.own("orders", days=(-371, -6))
-    servers.nginx(edge.backend, servers.site(f"{PORT} ssl", ORDERS, certificate, "ssl_protocols TLSv1.2;"), port=PORT)
-    _java_processor(edge)
-    with lab.record(edge.edge, ports=[PORT]):
-        dones = together((0.0, lambda: edge.curl(edge.till)), (0.5, lambda: edge.curl(edge.app)))
-    _refused(lab, "503", *dones)
-    lab.quote("curl", dones[0], "validity check failed")
-    edge.all_north_completed()
-    _plain_inside(edge)
-    for number, client in enumerate((TILL, APP)):
-        seen = edge.south_of(number)
-        lab.failed(
-            seen, "certificate-expired", hop="southbound", side="client", owners=["server"], at_least="likely",
-            frames=[seen.message(11, "server"), seen.fatal("client")], related=[edge.north_of(client)],
-        )  # fmt: skip
-
-
-@scenario("client-certificate-missing", "southbound-java-processor")
-def java_without_keystore(lab: Lab) -> None:
-    """The backend (Go) demands a client certificate, the Java Message Processor has no keystore: an empty Certificate message.
-
-    Go says bad_certificate for it; TLS 1.2. The client gets HTTP 503.
-    """
-    edge = Edge(lab, "curl", "Java", "Go", processor=True)
-    servers.go(edge.backend, edge.own("orders"), "-most", "771", "-partners", edge.anchors)
-    _java_processor(edge)
-    with lab.record(edge.edge, ports=[PORT]):
-        done = edge.curl(edge.till)
-    _refused(lab, "503", done)
-    lab.quote("curl", done, "SSL Handshake failed")
-    edge.all_north_completed()
-    _plain_inside(edge)
-    seen = edge.south_of()
-    lab.failed(
-        seen, "client-certificate-missing", hop="southbound", side="server", owners=["client"], at_least="proven",
-        frames=[seen.alert("server", 42)], related=[edge.north_of(TILL)],
-    )  # fmt: skip
 
 
 @scenario("certificate-name-mismatch", "southbound-nginx-verify")
@@ -330,7 +231,7 @@ def foreign_name(lab: Lab) -> None:
     log = edge.router(*_verify(edge))
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three()
-    _refused(lab, "502", *dones)
+    refused(lab, "502", *dones)
     lab.quote("nginx", log, "upstream SSL certificate does not match")
     _dropped_after_completion(edge, "certificate-name-mismatch", ["server", "client"])
 
@@ -347,7 +248,7 @@ def expired_backend(lab: Lab) -> None:
     log = edge.router(*_verify(edge))
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three()
-    _refused(lab, "502", *dones)
+    refused(lab, "502", *dones)
     lab.quote("nginx", log, "certificate has expired")
     _dropped_after_completion(edge, "certificate-expired", ["server"])
 
@@ -366,7 +267,7 @@ def foreign_root(lab: Lab) -> None:
     log = edge.router(*_verify(edge))
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three()
-    _refused(lab, "502", *dones)
+    refused(lab, "502", *dones)
     lab.quote("nginx", log, "unable to get local issuer certificate")
     _dropped_after_completion(
         edge, "certificate-rejected", ["client", "server"], at_least="possible",
@@ -402,8 +303,8 @@ def backend_down(lab: Lab) -> None:
     log = edge.router("proxy_ssl_server_name on;", stock="proxy_ssl_server_name on;")
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three(("/", "/stock", "/"))
-    _served(lab, dones[1])
-    _refused(lab, "502", dones[0], dones[2])
+    served(lab, dones[1])
+    refused(lab, "502", dones[0], dones[2])
     lab.quote("nginx", log, "Connection refused")
     edge.all_north_completed()
     lab.completed(edge.south_of(0, OTHER), hop="southbound")
@@ -427,8 +328,8 @@ def backend_hangs(lab: Lab) -> None:
     log = edge.router("proxy_ssl_server_name on; proxy_connect_timeout 3s;", stock="proxy_ssl_server_name on;")
     with lab.record(edge.edge, ports=[PORT]):
         dones = edge.three(("/", "/stock", "/stock"))
-    _served(lab, dones[1], dones[2])
-    _refused(lab, "504", dones[0])
+    served(lab, dones[1], dones[2])
+    refused(lab, "504", dones[0])
     lab.quote("nginx", log, "timed out")
     edge.all_north_completed()
     for number in range(2):
@@ -448,7 +349,7 @@ def backend_firewalled(lab: Lab) -> None:
     log = edge.router("proxy_ssl_server_name on; proxy_connect_timeout 4s;")
     with lab.record(edge.edge, ports=[PORT]):
         done = edge.curl(edge.till)
-    _refused(lab, "504", done)
+    refused(lab, "504", done)
     lab.quote("nginx", log, "timed out")
     edge.all_north_completed()
     seen = edge.south_of()
@@ -481,7 +382,7 @@ def haproxy_in_the_middle(lab: Lab) -> None:
     log = servers.haproxy(edge.edge, f"listen edge\n  bind {EDGE}:443 ssl crt {whole}\n  retries 2\n  {target}")
     with lab.record(edge.edge, ports=[PORT]):
         done = edge.curl(edge.till)
-    _refused(lab, "503", done)
+    refused(lab, "503", done)
     lab.quote("haproxy", log, "503")
     edge.all_north_completed()
     south = [c for c in lab.connections if c.server == (BACKEND, PORT)]
@@ -508,10 +409,10 @@ def python_in_the_middle(lab: Lab) -> None:
     servers.nginx(edge.edge, servers.site(f"{EDGE}:443 ssl", NAME, pki.write(lab.work, "site", edge.site), place))
     with lab.record(edge.edge, ports=[PORT]):
         dones = together((0.0, lambda: edge.curl(edge.till)), (0.3, lambda: edge.curl(edge.app)))
-    _refused(lab, "503", *dones)
+    refused(lab, "503", *dones)
     lab.quote("curl", dones[0], "unable to get local issuer certificate")
     edge.all_north_completed()
-    _plain_inside(edge)
+    plain_inside(edge)
     for number, client in enumerate((TILL, APP)):
         seen = edge.south_of(number)
         lab.failed(
@@ -536,7 +437,7 @@ def north_chain(lab: Lab) -> None:
             (0.2, lambda: edge.curl(edge.app, "/", "--insecure")),
             (0.4, lambda: edge.python(edge.partner)),
         )
-    _served(lab, dones[1])
+    served(lab, dones[1])
     lab.must(dones[0].code == 60 and dones[2].code == 1, "curl and Python refused")
     lab.quote("curl", dones[0], "unable to get local issuer certificate")
     lab.quote("Python", dones[2], "unable to get local issuer certificate")
@@ -563,7 +464,7 @@ def old_client(lab: Lab) -> None:
             (0.2, lambda: clients.s_client(edge.partner, f"{NAME}:443", *options)),
             (0.4, lambda: edge.curl(edge.app)),
         )
-    _served(lab, dones[0], dones[2])
+    served(lab, dones[0], dones[2])
     lab.quote("openssl", dones[1], "alert protocol version")
     seen = edge.north_of(PARTNER)
     lab.failed(
@@ -591,8 +492,8 @@ def north_mutual(lab: Lab) -> None:
             (0.0, lambda: edge.python(edge.till, "/", "--cert", own[0], "--key", own[1])),
             (0.2, lambda: edge.curl(edge.app)),
         )
-    _served(lab, dones[0])
-    _refused(lab, "No required SSL certificate was sent", dones[1])
+    served(lab, dones[0])
+    refused(lab, "No required SSL certificate was sent", dones[1])
     lab.quote("nginx", log, "client sent no required SSL certificate")
     lab.completed(edge.north_of(TILL), hop="northbound")
     seen = edge.north_of(APP)
@@ -624,7 +525,7 @@ def both_hops_fail(lab: Lab) -> None:
             (0.2, lambda: clients.s_client(edge.partner, f"{EDGE}:443", "-servername", "old-api.maple.test")),
             (0.4, lambda: edge.curl(edge.app)),
         )
-    _refused(lab, "502", dones[0], dones[2])
+    refused(lab, "502", dones[0], dones[2])
     lab.quote("openssl", dones[1], "unrecognized name")
     lab.quote("nginx", log, "alert handshake failure")
     seen = edge.north_of(PARTNER)
