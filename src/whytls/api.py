@@ -11,6 +11,7 @@ from whytls.capture.assemble import seen_of
 from whytls.capture.recording import Tally, handshakes
 from whytls.capture.source import Recording, recordings
 from whytls.exceptions import UsageError
+from whytls.inference.ending import ending_of
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
 from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Passed, Seen
@@ -126,12 +127,13 @@ class Run:
     def context(self, handshake: Handshake, book: Profiles, gateways: Gateways, whole: bool) -> Context:
         """What is known around a handshake at this moment."""
         hop, inferred = self._hop(handshake, gateways)
+        ending = ending_of(handshake)
         waiting = None
         if hop != "northbound":
-            waiting = gateways.waiting(handshake)
+            waiting = gateways.waiting(handshake, ending)
         profile = book.server(handshake.server)
         return Context(
-            hop=hop, hop_inferred=inferred, at=self._at, trust=self._trust, server_profile=profile,
+            ending, hop=hop, hop_inferred=inferred, at=self._at, trust=self._trust, server_profile=profile,
             client_profile=book.client(handshake.client.address), whole_recording=whole, waiting=waiting,
         )  # fmt: skip
 

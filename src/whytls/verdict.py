@@ -8,6 +8,7 @@ verdict.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from whytls.causes.cause import LoadedCause, Need, resolve_owners
 from whytls.inference.ending import ending_of
 from whytls.inference.quote import fatal_alert_text, side_name
 from whytls.model import (
+    NO_ENDING,
     Alternative,
     Answer,
     CannotTell,
@@ -56,27 +58,19 @@ def judge(handshake: Handshake, context: Context) -> Verdict:
 
 
 def _with_ending(context: Context, handshake: Handshake) -> Context:
-    return Context(
-        ending_of(handshake),
-        context.hop,
-        context.hop_inferred,
-        context.at,
-        context.trust,
-        context.server_profile,
-        context.client_profile,
-        context.whole_recording,
-        context.waiting,
-    )
+    """The context with the handshake's ending in it, unless its maker has put it there."""
+    return context if context.ending is not NO_ENDING else replace(context, ending=ending_of(handshake))
 
 
 @cache
-def _asked(phase: Phase, breaker: Side | None, completed: bool) -> tuple[LoadedCause, ...]:
-    """The causes that are asked of a handshake that ended in this phase by this end, those of last resort at the end."""
+def _asked(phase: Phase, breaker: Side | None, alert: int | None, completed: bool) -> tuple[LoadedCause, ...]:
+    """The causes that are asked of a handshake that ended in this phase, by this end, with this alert; the last resorts last."""
     found = [
         cause
         for cause in causes.load_all()
         if phase in cause.declaration.phases
         and (cause.declaration.breaker in (None, breaker) or phase == "finished")
+        and (alert is None or cause.declaration.alerts is None or alert in cause.declaration.alerts)
         and (not completed or cause.declaration.completed)
     ]
     return tuple(sorted(found, key=lambda c: c.declaration.last_resort))
@@ -88,7 +82,8 @@ def _ask(handshake: Handshake, context: Context) -> tuple[_Ranked, list[str]]:
     bugs: list[str] = []
     if handshake.outcome == "unfinished":
         return findings, bugs
-    for cause in _asked(context.ending.phase, context.ending.breaker, handshake.outcome == "completed"):
+    ending = context.ending
+    for cause in _asked(ending.phase, ending.breaker, ending.alert, handshake.outcome == "completed"):
         if cause.declaration.last_resort and findings:
             break
         answer = _answer(cause, handshake, context)

@@ -25,7 +25,7 @@ RFC 7301 section 3.2.
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
@@ -35,6 +35,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=(*FROM_HELLO, "client-turn"),
     breaker="server",
+    alerts=said_for("alpn"),
     needs=("client-hello",),
     references=("RFC 7301 section 3.2",),
 )

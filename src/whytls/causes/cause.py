@@ -30,6 +30,7 @@ class Cause:
     owners: tuple[Owner, ...]  # cheapest first
     phases: tuple[Phase, ...]  # asked only when the handshake ended there
     breaker: Side | None = None  # asked only when this end broke off (or after both had finished, where it can be either)
+    alerts: frozenset[int] | None = None  # asked only when it was one of these, or none in the clear
     needs: tuple[Need, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)  # by the finding's detail, where one sentence does not fit all
     who_can_confirm: Confirmer = "anyone"  # on the southbound hop, where it differs (R3: it needs the Message Processor)

@@ -30,7 +30,7 @@ RFC 5280 section 4.1.2.5; RFC 8446 section 6.2; runbook R8, R18, R25.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import judged
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, judged
 from whytls.model import Answer, Context, Finding, Fix, Handshake
 
 CAUSE = Cause(
@@ -44,6 +44,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 5280 section 4.1.2.5", "R8", "R18", "R25"),
     completed=True,
 )

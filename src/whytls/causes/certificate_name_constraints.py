@@ -25,7 +25,7 @@ RFC 5280 section 4.2.1.10.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import judged
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, judged
 from whytls.model import Answer, Context, Finding, Fix, Handshake
 
 CAUSE = Cause(
@@ -34,6 +34,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 5280 section 4.2.1.10",),
     completed=True,
 )

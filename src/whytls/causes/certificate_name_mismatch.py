@@ -31,7 +31,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import WEIGHTY, judged, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, judged, refusal
 from whytls.inference.client_habit import names_only_when_told
 from whytls.inference.quote import describe_hello, quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, Silent
@@ -46,6 +46,7 @@ CAUSE = Cause(
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     needs=("client-hello",),
     references=("RFC 9525", "R6", "R15", "R23"),
     completed=True,

@@ -27,7 +27,7 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, refusal
 from whytls.inference.late_rejection import aborted_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -41,6 +41,7 @@ CAUSE = Cause(
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 8446 section 4.4.2.4", "R8"),
     completed=True,
 )

@@ -25,7 +25,7 @@ RFC 5280 section 5; RFC 6960; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, refusal
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
 
@@ -35,6 +35,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 5280 section 5", "R8"),
 )
 

@@ -28,7 +28,7 @@ RFC 5280 section 3.2; runbook R8, R26.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import judged
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, judged
 from whytls.model import Answer, Context, Finding, Fix, Handshake
 
 CAUSE = Cause(
@@ -37,6 +37,7 @@ CAUSE = Cause(
     owners=("server", "client"),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 5280 section 3.2", "R8", "R26"),
     completed=True,
 )

@@ -28,7 +28,7 @@ RFC 5280 section 6.1; RFC 8446 section 6.2; runbook R8, R17, R26.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, judged, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, judged, refusal
 from whytls.inference.late_rejection import aborted_by_client, dropped_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -40,6 +40,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 5280 section 6.1", "R8", "R17", "R26"),
     completed=True,
 )

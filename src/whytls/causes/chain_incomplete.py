@@ -29,7 +29,7 @@ RFC 8446 section 4.4.2; RFC 5246 section 7.4.2; runbook R7, R16, R24.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import judged
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, judged
 from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake
 
 CAUSE = Cause(
@@ -38,6 +38,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 8446 section 4.4.2", "R7", "R16", "R24"),
     completed=True,
 )

@@ -28,7 +28,7 @@ RFC 5280 section 6.1; runbook R7, R16, R24.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import judged
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, judged
 from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake
 
 CAUSE = Cause(
@@ -37,6 +37,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     references=("RFC 5280 section 6.1", "R7", "R16", "R24"),
     completed=True,
 )

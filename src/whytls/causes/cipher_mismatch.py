@@ -29,7 +29,7 @@ RFC 8446 section 4.1.2 and 9.1; RFC 5246 section 7.4.1.2; RFC 9325 section 4.2; 
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import Refusal, hello_refusal, weigh
+from whytls.inference.hello_refusal import Refusal, hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
 from whytls.wire.registry import suite_facts, suite_name
@@ -43,6 +43,7 @@ CAUSE = Cause(
     owners=("server", "client"),
     phases=FROM_HELLO,
     breaker="server",
+    alerts=said_for("suite"),
     references=("RFC 8446 section 4.1.2", "R5", "R10", "R22"),
 )
 

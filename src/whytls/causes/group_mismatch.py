@@ -27,7 +27,7 @@ RFC 8446 sections 4.2.7 and 9.1; RFC 8422 section 5.1.
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 from whytls.wire.registry import group_name
@@ -38,6 +38,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=FROM_HELLO,
     breaker="server",
+    alerts=said_for("group"),
     needs=("client-hello",),
     references=("RFC 8446 section 4.2.7",),
 )

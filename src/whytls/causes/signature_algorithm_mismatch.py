@@ -27,7 +27,7 @@ RFC 8446 section 4.2.3; RFC 5246 section 7.4.1.4.1.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 from whytls.wire.registry import scheme_key_type, scheme_name
@@ -38,6 +38,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=("client-hello", "retry", "server-flight"),
     breaker="server",
+    alerts=said_for("signature"),
     needs=("client-hello",),
     references=("RFC 8446 section 4.2.3",),
 )

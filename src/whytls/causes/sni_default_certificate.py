@@ -27,7 +27,7 @@ RFC 6066 section 3; runbook R9, R19, R27.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CertificateRefusal, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, CertificateRefusal, refusal
 from whytls.inference.client_habit import names_only_when_told
 from whytls.inference.quote import describe_hello, quote_event
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Seen, Silent
@@ -38,6 +38,7 @@ CAUSE = Cause(
     owners=("client",),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
+    alerts=CERTIFICATE_ALERTS,
     needs=("client-hello",),
     references=("RFC 6066 section 3", "R9", "R19", "R27"),
     who_can_confirm="private-cloud operator",

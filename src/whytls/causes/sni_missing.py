@@ -29,7 +29,7 @@ RFC 6066 section 3; RFC 8446 section 9.2; runbook R9, R10, R19, R20, R27.
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable, Silent
 
@@ -39,6 +39,7 @@ CAUSE = Cause(
     owners=("client",),
     phases=FROM_HELLO,
     breaker="server",
+    alerts=said_for("sni"),
     needs=("client-hello",),
     who_can_confirm="private-cloud operator",
     references=("RFC 6066 section 3", "R9", "R10", "R19", "R20", "R27"),

@@ -26,7 +26,7 @@ RFC 6066 section 3; runbook R9, R19.
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, weigh
+from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
 
@@ -36,6 +36,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=FROM_HELLO,
     breaker="server",
+    alerts=said_for("sni"),
     needs=("client-hello",),
     references=("RFC 6066 section 3", "R19"),
 )

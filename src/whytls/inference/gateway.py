@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from whytls.inference.ending import ending_of
-from whytls.model import Endpoint, Handshake, Hop, Met, Passed, Seen
+from whytls.model import Ending, Endpoint, Handshake, Hop, Met, Passed, Seen
 
 MOST_ADDRESSES = 50_000
 MOST_PEERS = 64
@@ -44,7 +43,7 @@ class Gateways:
             kept = self._requests[passed.server.address] = deque(maxlen=MOST_REQUESTS)
         kept.append(passed)
 
-    def waiting(self, handshake: Handshake) -> Passed | None:
+    def waiting(self, handshake: Handshake, ending: Ending) -> Passed | None:
         """The request that waited while a handshake of this Message Processor failed: asked last before it began, answered after it.
 
         It came to the same machine, or to a Router that calls it.
@@ -52,7 +51,6 @@ class Gateways:
         if not self._requests:
             return None
         processor, began = handshake.client.address, handshake.started_at
-        ending = ending_of(handshake)
         ended = ending.events[0].time if ending.events else handshake.ended_at
         nearest: tuple[int, Passed] | None = None
         for kept in self._requests.values():

@@ -38,6 +38,11 @@ _SPEAKING = {
 _MUTE = frozenset({40, 47, 10, 80, 109, 50, 0})  # what stacks send for "nothing in common", whatever they mind
 
 
+def said_for(dimension: Dimension) -> frozenset[int]:
+    """The alerts with which a server can refuse a hello for this dimension: those that name it, and those that name nothing."""
+    return _MUTE | {alert for alert, said in _SPEAKING.items() if said == dimension}
+
+
 class Weight(NamedTuple):
     """How much speaks for one dimension as the reason of the refusal."""
 
