@@ -24,8 +24,10 @@ def chain() -> Run:
 
     def run(data: bytes) -> None:
         sent = list(unpacked(data))[:40]
-        examine(sent, at=NOW, host="api.example.test")
-        examine(sent, at=NOW, purpose="client", anchors=sent[-1:])
+        if len(data) & 1:
+            examine(sent, at=NOW, host="api.example.test")
+        else:
+            examine(sent, at=NOW, purpose="client", anchors=sent[-1:])
 
     return run
 
