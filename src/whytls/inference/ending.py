@@ -37,7 +37,7 @@ def ending_of(handshake: Handshake) -> Ending:
         late = _after_finish(handshake)
         if late is not None:
             return late
-    terminal = _first_terminal(handshake)
+    terminal = _first_terminal(handshake, phase)
     if terminal is None:
         return _unended(handshake, phase)
     index, how = terminal
@@ -149,8 +149,11 @@ def _ends(event: Event) -> bool:
     return isinstance(value, Alert) and (value.level != 1 or value.description in _WARNINGS_THAT_END)
 
 
-def _first_terminal(handshake: Handshake) -> tuple[int, EndingKind] | None:
-    """Index and kind of the first terminal event; reading past a finished handshake looks only at hidden refusals."""
+def _first_terminal(handshake: Handshake, phase: Phase) -> tuple[int, EndingKind] | None:
+    """Index and kind of the first terminal event.
+
+    Plain bytes behind a finished handshake end nothing: LDAP clients that dislike a certificate say goodbye in plain text.
+    """
     for index, event in enumerate(handshake.events):
         kind = event.kind
         if kind == "alert" and _ends(event):
@@ -160,7 +163,7 @@ def _first_terminal(handshake: Handshake) -> tuple[int, EndingKind] | None:
             return index, kind
         if kind == "icmp-unreachable":
             return index, "unreachable"
-        if kind in ("foreign", "malformed"):
+        if kind in ("foreign", "malformed") and phase != "finished":
             return index, "foreign"
         if kind == "encrypted" and is_hidden_alert(handshake, event):
             return index, "hidden-alert"
