@@ -7,22 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lab.record import Connection
 
-_SLUGS = """
-protocol-mismatch cipher-mismatch group-mismatch signature-algorithm-mismatch hello-retry-refused alpn-mismatch dh-too-small
-renegotiation-refused extended-master-secret-missing downgrade-refused certificate-name-mismatch chain-incomplete
-chain-wrong-intermediate chain-order certificate-self-signed certificate-untrusted certificate-expired
-certificate-not-yet-valid certificate-bad-signature certificate-weak-digest certificate-weak-key certificate-usage
-certificate-name-constraints certificate-issuer-not-ca certificate-revoked certificate-rejected client-certificate-missing
-client-certificate-expired client-certificate-not-yet-valid client-certificate-untrusted client-chain-incomplete
-client-certificate-usage client-certificate-revoked client-certificate-rejected sni-missing sni-unknown
-sni-default-certificate plaintext-to-tls-port tls-to-plaintext-port starttls-missing starttls-refused proxy-refused
-connection-refused connection-timeout connection-reset closed-without-answer handshake-timeout client-hello-lost
-middlebox-interference malformed-message internal-error
-"""
-SLUGS = frozenset(_SLUGS.split())
+_CAUSES = Path(__file__).resolve().parent.parent / "src" / "whytls" / "causes"
+# Every cause is a file of that name; starttls-missing is said in the corpus only: the tool calls it tls-to-plaintext-port.
+SLUGS = frozenset({path.stem.replace("_", "-") for path in _CAUSES.glob("[a-z]*.py")} - {"cause", "unexplained"} | {"starttls-missing"})
 LEVELS = ("possible", "likely", "proven")
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID as Usage
 from cryptography.x509.oid import NameOID
@@ -42,9 +42,9 @@ def root(name: str, *, days: tuple[int, int] = (-900, 2700), kind: str = "ec") -
     return _issue(None, _subject(name, "Harbour Trust Services"), ca=True, days=days, kind=kind)
 
 
-def intermediate(above: Issued, name: str, *, days: tuple[int, int] = (-400, 1400), kind: str = "ec") -> Issued:
-    """A CA below `above`."""
-    return _issue(above, _subject(name, "Harbour Trust Services"), ca=True, days=days, kind=kind)
+def intermediate(above: Issued, name: str, *, days: tuple[int, int] = (-400, 1400), kind: str = "ec", permitted: str = "") -> Issued:
+    """A CA below `above`; with `permitted` it may sign for names in that domain only."""
+    return _issue(above, _subject(name, "Harbour Trust Services"), ca=True, days=days, kind=kind, permitted=permitted)
 
 
 def leaf(
@@ -57,6 +57,38 @@ def leaf(
 ) -> Issued:
     """A certificate for an end entity with `names` (DNS names or IP addresses); signs itself where `above` is None."""
     return _issue(above, _subject(subject or names[0], "Maple Stores"), names=names, days=days, usage=usage, kind=kind)
+
+
+def damaged(issued: Issued) -> Issued:
+    """The same certificate with one bit of its signature turned over."""
+    data = bytearray(issued.certificate.public_bytes(serialization.Encoding.DER))
+    data[-20] ^= 1
+    return replace(issued, certificate=x509.load_der_x509_certificate(bytes(data)))
+
+
+def with_sha1(issued: Issued, issuer: Issued) -> Issued:
+    """The same certificate signed anew with SHA-1 by an RSA issuer: the library signs none, so both algorithm fields are exchanged."""
+    if not isinstance(issuer.key, rsa.RSAPrivateKey):
+        raise TypeError("SHA-1 is signed with an RSA issuer")
+    # sha256WithRSAEncryption and sha1WithRSAEncryption (RFC 8017 appendix A.2.4) differ in their last byte.
+    sha256, sha1 = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010105")
+    old = issued.certificate
+    signed = old.tbs_certificate_bytes.replace(sha256, sha1)
+    signature = issuer.key.sign(signed, padding.PKCS1v15(), hashes.SHA1())
+    data = old.public_bytes(serialization.Encoding.DER).replace(sha256, sha1).replace(old.signature, signature)
+    return replace(issued, certificate=x509.load_der_x509_certificate(data))
+
+
+def write_crl(folder: Path, name: str, issuer: Issued, *revoked: Issued) -> str:
+    """Write NAME.pem, the issuer's revocation list with those certificates in it; give its path."""
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject).last_update(now - DAY).next_update(now + DAY * 20)
+    for item in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(item.certificate.serial_number).revocation_date(now - DAY * 3)
+        builder = builder.add_revoked_certificate(entry.build())
+    path = folder / f"{name}.pem"
+    path.write_bytes(builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return str(path)
 
 
 def pem(*certificates: x509.Certificate) -> bytes:
@@ -107,8 +139,10 @@ def _issue(
     ca: bool = False,
     usage: str = "",
     kind: str = "rsa",
+    permitted: str = "",
 ) -> Issued:
-    key: Key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, 2048)
+    bits = {"rsa": 2048, "rsa1024": 1024}
+    key: Key = ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else rsa.generate_private_key(65537, bits[kind])
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     issuer_key = above.key if above else key
     builder = (
@@ -129,6 +163,8 @@ def _issue(
     if usage:
         wanted = {"server": [Usage.SERVER_AUTH], "client": [Usage.CLIENT_AUTH], "both": [Usage.SERVER_AUTH, Usage.CLIENT_AUTH]}
         builder = builder.add_extension(x509.ExtendedKeyUsage(wanted[usage]), False)
+    if permitted:
+        builder = builder.add_extension(x509.NameConstraints([x509.DNSName(permitted)], None), True)
     certificate = builder.sign(issuer_key, hashes.SHA256())
     return Issued(certificate, key, (above.certificate, *above.above) if above else ())
 
@@ -136,7 +172,7 @@ def _issue(
 def _key_usage(ca: bool, kind: str) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not ca,
-        key_encipherment=not ca and kind == "rsa",
+        key_encipherment=not ca and kind != "ec",
         key_cert_sign=ca,
         crl_sign=ca,
         content_commitment=False,
