@@ -44,7 +44,7 @@ class Case:
         """curl refused the server's certificate with an alert."""
         self.lab.quote("curl", done, words)
         seen = self.lab.seen(server=SERVER)
-        frames = [seen.message(11, "server"), seen.fatal("client")]
+        frames = [seen.fatal("client")] if cause == "certificate-revoked" else [seen.message(11, "server"), seen.fatal("client")]
         self.lab.failed(seen, cause, side="client", owners=list(owners), also=list(also), at_least=at_least, frames=frames, truth=cause)
 
     def ask_with(self, own: pki.Issued, partners: pki.Issued, *options: str, chain: Sequence[x509.Certificate] | None = None) -> None:
@@ -61,7 +61,8 @@ class Case:
     def own_refused(self, cause: str, *also: str, at_least: str = "likely") -> None:
         """The server refused the client's certificate with an alert."""
         seen = self.lab.seen(server=SERVER)
-        frames = [seen.message(11, "client"), seen.fatal("server")]
+        # That a certificate was revoked does not stand in it: the alert is the evidence.
+        frames = [seen.fatal("server")] if cause == "client-certificate-revoked" else [seen.message(11, "client"), seen.fatal("server")]
         owners = ["client", "server"]
         self.lab.failed(seen, cause, side="server", owners=owners, also=list(also), at_least=at_least, frames=frames, truth=cause)
 
