@@ -260,8 +260,8 @@ class Reading:
         start = not self.flow.midway or (client.client_hello is not None and not client.lost)
         sent, answered = self.packets
         signals, replies = self.signals
-        client_gap = bool(a.gaps) or client.lost or is_cut(self.server, replies, answered, a)
-        server_gap = bool(b.gaps) or server.lost or is_cut(self.client, signals, sent, b)
+        client_gap = bool(a.gaps) or client.lost or is_cut(a, signals, self.server, replies, answered)
+        server_gap = bool(b.gaps) or server.lost or is_cut(b, replies, self.client, signals, sent)
         server_gap = server_gap or (not self.flow.midway and not answered and answers_more_than_a_syn(replies))
         holes = client_gap or server_gap or self.flow.evicted
         if start and not holes and not a.contradiction and not b.contradiction and self.signals[0] and self.signals[1]:

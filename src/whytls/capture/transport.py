@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from whytls.capture.flow import Direction
-from whytls.capture.tcp import ACK, ACKED, BEHIND, FLAGS, LENGTH, ORDER, PAYLOAD, RST, SEQ, SYN, TTL, UNREACHABLE, WRAP, Packet, Stream, position
+from whytls.capture.tcp import ACK, ACKED, BEHIND, FIN, FLAGS, LENGTH, ORDER, PAYLOAD, RST, SEQ, SYN, TTL, UNREACHABLE, WRAP, Packet, Stream, position
 from whytls.model import Side, Transport
 
 if TYPE_CHECKING:
@@ -72,12 +72,20 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
     return most
 
 
-def is_cut(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> bool:
-    """Whether the other end acknowledged more of a stream than was recorded of it; a FIN counts as one."""
+def is_cut(lane: Stream, own: list[Packet], receiver: Direction, signals: list[Packet], packets: list[Packet]) -> bool:
+    """Whether more of a stream was sent than was recorded: the other end acknowledged more, or its own RST stands behind more.
+
+    ``own`` are the SYNs, FINs and RSTs of its sender, the others are the other end's. A FIN counts as one byte.
+    """
     base = lane.base
     if base < 0:  # nothing of it was recorded; where it began, the answer to its SYN says
         base = next((p[ACKED] for p in signals if p[FLAGS] & (SYN | ACK) == SYN | ACK), -1)
-    return base >= 0 and lane.reach < _KEPT and _heard(receiver, signals, packets, base) > lane.reach + 1
+    if base < 0 or lane.reach >= _KEPT:
+        return False
+    known = lane.reach + any(p[FLAGS] & FIN for p in own)
+    if _heard(receiver, signals, packets, base) > known:
+        return True
+    return any(p[FLAGS] & RST and known < (p[SEQ] - base) & WRAP < BEHIND for p in own)
 
 
 def answers_more_than_a_syn(signals: list[Packet]) -> bool:
