@@ -48,20 +48,22 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if request is None or hello is None or context.ending.breaker != "client":
         return NotApplicable()
     requests = handshake.all("hello-retry-request")
+    event = handshake.first("client-hello")
+    if event is None or (requests and requests[0].frame < event.frame):
+        return NotApplicable()  # the hello that was seen is the second one
     detail, fault = _fault(handshake, len(requests))
     if not detail:
         return Silent()
     said = [Evidence(f"HelloRetryRequest asks for {_asked(request.group)}", e.frames, e.file) for e in requests]
     shares = ", ".join(group_name(g) for g in hello.key_shares or ()) or "none"
     offered = ", ".join(group_name(g) for g in (hello.groups or ())[:6]) or "none"
-    event = handshake.first("client-hello")
     return Finding(
         failing_side="client",
         explains=context.ending.events,
         evidence=(
             Evidence(
                 f"ClientHello offers the groups {offered} and sends a share for {shares}",
-                event.frames if event else (),
+                event.frames,
                 handshake.file,
             ),
             *said,

@@ -59,6 +59,7 @@ class Refusal(NamedTuple):
     alert: int | None  # None: it closed or reset without a word
     narrow: tuple[Narrowness, ...]
     nearest: Counterfactual | None
+    first_word: bool = True  # nothing that the server said before it is missing in the recording
 
 
 @remembered
@@ -69,11 +70,19 @@ def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
         return None
     if handshake.server_hello is not None and ending.phase not in ("client-hello", "retry", "server-flight"):
         return None
-    return Refusal(hello, ending.alert, restrictions(hello), nearest(hello, context.server_profile))
+    near = nearest(hello, context.server_profile)
+    return Refusal(hello, ending.alert, restrictions(hello), near, not handshake.coverage.server_gap)
 
 
 def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
     """What speaks for this dimension; None when it is out or nothing speaks for it."""
+    weight = _weighed(refusal, dimension)
+    if weight is not None and weight.confidence == "proven" and not refusal.first_word:
+        return weight._replace(confidence="likely", assumptions=(*weight.assumptions, "the ClientHello is what it refused"))
+    return weight
+
+
+def _weighed(refusal: Refusal, dimension: Dimension) -> Weight | None:
     said = _SPEAKING.get(refusal.alert) if refusal.alert is not None else None
     if said is not None:
         return Weight("proven", (), (), "alert") if said == dimension else None
