@@ -25,9 +25,9 @@ RFC 7301 section 3.2.
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
-from whytls.inference.quote import describe_hello, quote_ending
-from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.inference.hello_finding import refused_for
+from whytls.inference.hello_refusal import hello_refusal, said_for
+from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable
 
 CAUSE = Cause(
     title="the {server} speaks none of the application protocols that the {client} offers ({protocols})",
@@ -46,26 +46,11 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or refusal.hello.alpn is None:
         return NotApplicable()
-    weight = weigh(refusal, "alpn")
-    if weight is None:
-        return Silent()
     protocols = ", ".join(refusal.hello.alpn[:6]) or "none"
-    event = handshake.first("client-hello")
-    return Finding(
-        failing_side="server",
-        explains=context.ending.events,
-        evidence=(
-            describe_hello(handshake, context),
-            Evidence(f"ALPN offers: {protocols}", event.frames if event else (), handshake.file),
-            *quote_ending(context),
-            *weight.evidence,
-        ),
-        confidence=weight.confidence,
-        facts={"protocols": protocols},
-        assumptions=weight.assumptions,
-        would_decide="whytls replay without ALPN",
-        settled_by_later=True,
-    )
+    return refused_for(
+        "alpn", refusal, handshake, context,
+        offered=f"ALPN offers: {protocols}", decide="whytls replay without ALPN", facts={"protocols": protocols},
+    )  # fmt: skip
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -29,9 +29,10 @@ RFC 8446 section 4.1.2 and 9.1; RFC 5246 section 7.4.1.2; RFC 9325 section 4.2; 
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import Refusal, hello_refusal, said_for, weigh
-from whytls.inference.quote import describe_hello, quote_ending
-from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
+from whytls.inference.hello_finding import refused_for
+from whytls.inference.hello_refusal import Refusal, hello_refusal, said_for
+from whytls.inference.quote import quote_ending
+from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable, Owner
 from whytls.wire.registry import suite_facts, suite_name
 
 HANDSHAKE_FAILURE = 40
@@ -55,30 +56,19 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or handshake.server_hello is not None:
         return NotApplicable()
-    weight = weigh(refusal, "suite")
-    if weight is None:
-        return Silent()
     narrow = next((n for n in refusal.narrow if n.dimension == "suite"), None)
     suites = [s for s in refusal.hello.cipher_suites if s not in (0x00FF, 0x5600)]
-    event = handshake.first("client-hello")
-    offered = Evidence(f"offered: {_some(suites, 4)}", event.frames if event else (), handshake.file)
-    return Finding(
-        failing_side="server",
-        explains=context.ending.events,
-        evidence=(describe_hello(handshake, context), offered, *quote_ending(context), *weight.evidence),
-        confidence=weight.confidence,
-        facts={
-            "count": len(suites),
-            "some": _some(suites, 2),
-            "narrow": narrow.text if narrow else "",
-            "old_client": _old_client(refusal),
-        },
-        assumptions=weight.assumptions,
-        detail="restricted-offer" if narrow else "",
-        owners=_owners(refusal),
-        would_decide="the server's list (nginx ssl_ciphers, JSSE enabled suites), or whytls replay with other suites",
-        settled_by_later=True,
-    )
+    facts = {
+        "count": len(suites),
+        "some": _some(suites, 2),
+        "narrow": narrow.text if narrow else "",
+        "old_client": _old_client(refusal),
+    }
+    return refused_for(
+        "suite", refusal, handshake, context,
+        offered=f"offered: {_some(suites, 4)}", facts=facts, detail="restricted-offer" if narrow else "", owners=_owners(refusal),
+        decide="the server's list (nginx ssl_ciphers, JSSE enabled suites), or whytls replay with other suites",
+    )  # fmt: skip
 
 
 def _unseen(handshake: Handshake, context: Context) -> Answer:

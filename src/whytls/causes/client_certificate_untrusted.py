@@ -32,6 +32,8 @@ from whytls.inference.certificate_refusal import GENERIC, UNKNOWN_CA, WEIGHTY, C
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
+ACCESS_DENIED = 49
+
 CAUSE = Cause(
     title="the {server} does not trust the CA of the {client}'s certificate ({root})",
     titles={"self-signed": "the {server} does not trust the {client}'s self-signed certificate ({root})"},
@@ -59,8 +61,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if faults:
         return Silent()
     unnamed = _issuer_not_named(handshake, refused)
-    if refused.late and not (unnamed or self_signed):
-        return Silent()
+    if (refused.late or refused.alert == ACCESS_DENIED) and not (unnamed or self_signed):
+        return Silent()  # access_denied by itself says that the certificate was good, and its owner unwelcome
     sure = (self_signed or unnamed) and refused.alert is not None and lone is None
     return Finding(
         failing_side="server",

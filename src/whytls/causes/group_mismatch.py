@@ -27,9 +27,9 @@ RFC 8446 sections 4.2.7 and 9.1; RFC 8422 section 5.1.
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
-from whytls.inference.quote import describe_hello, quote_ending
-from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.inference.hello_finding import refused_for
+from whytls.inference.hello_refusal import hello_refusal, said_for
+from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable
 from whytls.wire.registry import group_name
 
 CAUSE = Cause(
@@ -49,26 +49,10 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or handshake.server_hello is not None or refusal.hello.groups is None:
         return NotApplicable()
-    weight = weigh(refusal, "group")
-    if weight is None:
-        return Silent()
     groups = ", ".join(group_name(g) for g in refusal.hello.groups[:6]) or "none"
-    event = handshake.first("client-hello")
-    return Finding(
-        failing_side="server",
-        explains=context.ending.events,
-        evidence=(
-            describe_hello(handshake, context),
-            Evidence(f"supported_groups: {groups}", event.frames if event else (), handshake.file),
-            *quote_ending(context),
-            *weight.evidence,
-        ),
-        confidence=weight.confidence,
-        facts={"groups": groups},
-        assumptions=weight.assumptions,
-        would_decide="the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups), or whytls replay with other groups",
-        settled_by_later=True,
-    )
+    decide = "the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups), or whytls replay with other groups"
+    offered = f"supported_groups: {groups}"
+    return refused_for("group", refusal, handshake, context, offered=offered, decide=decide, facts={"groups": groups})
 
 
 def fix(finding: Finding, context: Context) -> Fix:

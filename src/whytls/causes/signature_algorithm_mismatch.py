@@ -27,9 +27,9 @@ RFC 8446 section 4.2.3; RFC 5246 section 7.4.1.4.1.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
-from whytls.inference.quote import describe_hello, quote_ending
-from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.inference.hello_finding import refused_for
+from whytls.inference.hello_refusal import hello_refusal, said_for
+from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable
 from whytls.wire.registry import scheme_key_type, scheme_name
 
 CAUSE = Cause(
@@ -45,32 +45,16 @@ CAUSE = Cause(
 
 
 def look(handshake: Handshake, context: Context) -> Answer:
-    """By another handshake, or by a list of schemes for one kind of key only."""
+    """By the certificate that was sent, by another handshake, or by a list of schemes for one kind of key only."""
     refusal = hello_refusal(handshake, context)
     if refusal is None or refusal.hello.signature_algorithms is None:
         return NotApplicable()
-    weight = weigh(refusal, "signature")
-    if weight is None:
-        return Silent()
-    shown = _excluded_key(handshake)
     schemes = ", ".join(scheme_name(s) for s in refusal.hello.signature_algorithms[:4])
-    event = handshake.first("client-hello")
-    return Finding(
-        failing_side="server",
-        explains=context.ending.events,
-        evidence=(
-            describe_hello(handshake, context),
-            Evidence(f"signature_algorithms: {schemes}", event.frames if event else (), handshake.file),
-            *shown,
-            *quote_ending(context),
-            *weight.evidence,
-        ),
-        confidence="proven" if shown else weight.confidence,
-        facts={"schemes": schemes},
-        assumptions=weight.assumptions,
-        would_decide="the kind of key in the server's certificate (whytls check HOST:PORT), or whytls replay with other schemes",
-        settled_by_later=True,
-    )
+    decide = "the kind of key in the server's certificate (whytls check HOST:PORT), or whytls replay with other schemes"
+    return refused_for(
+        "signature", refusal, handshake, context,
+        offered=f"signature_algorithms: {schemes}", decide=decide, facts={"schemes": schemes}, proof=_excluded_key(handshake),
+    )  # fmt: skip
 
 
 def _excluded_key(handshake: Handshake) -> tuple[Evidence, ...]:

@@ -26,6 +26,7 @@ RFC 6066 section 3; runbook R9, R19, R27.
 
 from __future__ import annotations
 
+from whytls.causes._message_processor import sni_switch
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, CertificateRefusal, refusal
 from whytls.inference.client_habit import names_only_when_told
@@ -95,21 +96,7 @@ def _other_certificate(refused: CertificateRefusal, context: Context) -> Seen | 
 def fix(finding: Finding, context: Context) -> Fix:
     """Send the name."""
     if context.hop == "southbound":
-        return Fix(
-            "client",
-            "conf_system_jsse.enableSNIExtension=true in message-processor.properties, on every Message Processor",
-            "restart",
-            (
-                Artefact(
-                    "properties",
-                    "conf_system_jsse.enableSNIExtension=true",
-                    "/opt/apigee/customer/application/message-processor.properties, owner apigee:apigee",
-                ),
-                Artefact(
-                    "command", "/opt/apigee/apigee-service/bin/apigee-service edge-message-processor restart", "every Message Processor, in turn"
-                ),
-            ),
-        )
+        return sni_switch()
     return Fix(
         "client",
         "let the client send the server's name (server_name)",

@@ -28,10 +28,11 @@ RFC 6066 section 3; RFC 8446 section 9.2; runbook R9, R10, R19, R20, R27.
 
 from __future__ import annotations
 
+from whytls.causes._message_processor import sni_switch
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
-from whytls.inference.quote import describe_hello, quote_ending
-from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.inference.hello_finding import refused_for
+from whytls.inference.hello_refusal import hello_refusal, said_for
+from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable
 
 CAUSE = Cause(
     title="the {server} serves several sites and aborts a handshake that names none; the {client} sent no server_name",
@@ -51,40 +52,14 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or handshake.server_hello is not None or refusal.hello.server_name:
         return NotApplicable()
-    weight = weigh(refusal, "sni")
-    if weight is None:
-        return Silent()
-    return Finding(
-        failing_side="server",
-        explains=context.ending.events,
-        evidence=(describe_hello(handshake, context), *quote_ending(context), *weight.evidence),
-        confidence=weight.confidence,
-        assumptions=weight.assumptions,
-        would_decide="the same ClientHello with a server_name: whytls replay, or openssl s_client with and without -servername",
-        settled_by_later=True,
-    )
+    decide = "the same ClientHello with a server_name: whytls replay, or openssl s_client with and without -servername"
+    return refused_for("sni", refusal, handshake, context, decide=decide)
 
 
 def fix(finding: Finding, context: Context) -> Fix:
     """Send the name: on the Message Processor by its switch, elsewhere in the client."""
     if context.hop == "southbound":
-        return Fix(
-            "client",
-            "conf_system_jsse.enableSNIExtension=true in message-processor.properties, on every Message Processor",
-            "restart",
-            (
-                Artefact(
-                    "properties",
-                    "conf_system_jsse.enableSNIExtension=true",
-                    "/opt/apigee/customer/application/message-processor.properties, owner apigee:apigee",
-                ),
-                Artefact(
-                    "command",
-                    "/opt/apigee/apigee-service/bin/apigee-service edge-message-processor restart",
-                    "every Message Processor, in turn",
-                ),
-            ),
-        )
+        return sni_switch()
     return Fix(
         "client",
         "let the client send the server's name (call it by name, not by IP address; switch SNI on)",

@@ -26,9 +26,9 @@ RFC 6066 section 3; runbook R9, R19.
 from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
-from whytls.inference.hello_refusal import hello_refusal, said_for, weigh
-from whytls.inference.quote import describe_hello, quote_ending
-from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.inference.hello_finding import refused_for
+from whytls.inference.hello_refusal import hello_refusal, said_for
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
 CAUSE = Cause(
     title="the {server} does not know the name {name} that the {client} asked for",
@@ -47,19 +47,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or handshake.server_hello is not None or not refusal.hello.server_name:
         return NotApplicable()
-    weight = weigh(refusal, "sni")
-    if weight is None:
-        return Silent()
-    return Finding(
-        failing_side="server",
-        explains=context.ending.events,
-        evidence=(describe_hello(handshake, context), *quote_ending(context), *weight.evidence),
-        confidence=weight.confidence,
-        facts={"name": refusal.hello.server_name},
-        assumptions=weight.assumptions,
-        would_decide="the same ClientHello with another server_name: whytls replay; or the server's list of sites",
-        settled_by_later=True,
-    )
+    decide = "the same ClientHello with another server_name: whytls replay; or the server's list of sites"
+    return refused_for("sni", refusal, handshake, context, decide=decide, facts={"name": refusal.hello.server_name})
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 # Alerts by which stacks refuse a certificate (RFC 8446 section 6.2); 40 and 47 are used for other things and are not among them.
 CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 71, 113, 114, 116})
 UNKNOWN_CA = 48  # names several defects: with a hidden chain only "untrusted" may be read off it, the others are alternatives
-GENERIC = frozenset({42, 46})  # Go says 42, JSSE 46, whatever is wrong
+GENERIC = frozenset({42, 46, 49})  # Go says 42, JSSE 46, GnuTLS servers 49 and then 42, whatever is wrong
 IN_SIGHT = frozenset({"self-signed-leaf", "wrong-intermediate"})  # what a chain that was captured shows, or does not have
 # Defects that every client that checks certificates at all must mind; the others depend on the client's settings.
 WEIGHTY = frozenset({

@@ -1,0 +1,39 @@
+"""The finding that every cause of a refused ClientHello makes of its dimension, so that they argue alike and differ in words only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from whytls.inference.counterfactual import Dimension
+from whytls.inference.hello_refusal import Refusal, weigh
+from whytls.inference.quote import describe_hello, quote_ending
+from whytls.model import Answer, Context, Evidence, Finding, Handshake, Owner, Silent
+
+
+def refused_for(
+    dimension: Dimension, refusal: Refusal, handshake: Handshake, context: Context, *,
+    offered: str = "", decide: str, facts: Mapping[str, Any] | None = None, detail: str = "", owners: tuple[Owner, ...] = (),
+    proof: tuple[Evidence, ...] = (),
+) -> Answer:  # fmt: skip
+    """What speaks for this dimension as the reason of the refusal; silent where nothing does.
+
+    ``offered`` is the hello's own list in words; ``proof`` is evidence that leaves nothing else.
+    """
+    weight = weigh(refusal, dimension)
+    if weight is None:
+        return Silent()
+    event = handshake.first("client-hello")
+    line = (Evidence(offered, event.frames if event else (), handshake.file),) if offered else ()
+    return Finding(
+        failing_side="server",
+        explains=context.ending.events,
+        evidence=(describe_hello(handshake, context), *line, *proof, *quote_ending(context), *weight.evidence),
+        confidence="proven" if proof else weight.confidence,
+        facts=facts or {},
+        assumptions=weight.assumptions,
+        detail=detail,
+        owners=owners,
+        would_decide=decide,
+        settled_by_later=True,
+    )
