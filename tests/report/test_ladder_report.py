@@ -54,10 +54,10 @@ def test_the_long_form_names_every_suite() -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "said"),
     [
-        ("client-hello", replace(HELLO, supported_versions=(0x0304, 0x0303), server_name="a.example", alpn=("h2", "http/1.1")),
+        ("client-hello", HELLO._replace(supported_versions=(0x0304, 0x0303), server_name="a.example", alpn=("h2", "http/1.1")),
          "offers TLS 1.2 to TLS 1.3, 2 cipher suites, server_name a.example, ALPN h2, http/1.1"),
-        ("client-hello", replace(HELLO, psk=True, early_data=True), "resumes (PSK), early data"),
-        ("client-hello", replace(HELLO, problem="extensions cut at byte 60"), "damaged: extensions cut at byte 60"),
+        ("client-hello", HELLO._replace(psk=True, early_data=True), "resumes (PSK), early data"),
+        ("client-hello", HELLO._replace(problem="extensions cut at byte 60"), "damaged: extensions cut at byte 60"),
         ("server-hello", ServerHello(0x0304, 0x0303, bytes(32), b"", 0x1301, 0, (), group=29, alpn="h2"),
          "TLS 1.3, TLS_AES_128_GCM_SHA256, group x25519, ALPN h2"),
         ("hello-retry-request", ServerHello(0x0304, 0x0303, bytes(32), b"", 0x1301, 0, (), group=23, is_retry=True),
@@ -102,7 +102,7 @@ def test_a_completed_handshake_expects_nothing_more() -> None:
 
 
 def test_what_a_stranger_wrote_cannot_steer_the_terminal() -> None:
-    evil = replace(HELLO, server_name="\x1b[2J\u202e", alpn=("\x9b",))
+    evil = HELLO._replace(server_name="\x1b[2J\u202e", alpn=("\x9b",))
     shown = drawn(having(("client-hello", "client", evil), ("foreign", "server", ForeignBytes(b"220 mail\x1b[31m\r\n", 12))), verbose=True)
     assert all(line.isprintable() for line in shown.splitlines())
     assert "\\x1b[2J\\u202e" in shown

@@ -90,5 +90,5 @@ def test_values_on_request() -> None:
 
 
 def test_every_reader_of_a_hello_fills_a_field_that_is_there() -> None:
-    assert {name for name, _, _ in x.CLIENT.values()} <= set(ClientHello.__slots__)
+    assert {name for name, _, _ in x.CLIENT.values()} <= set(ClientHello._fields)
     assert all(listed == ("tuple[" in str(reader.__annotations__["return"])) for _, reader, listed in x.CLIENT.values())

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,8 +45,8 @@ def test_whatever_can_be_read_is_built_back(version: int, random: bytes, session
     bare = ClientHello(version, random, session, tuple(suites), (0,), tuple(Extension(*block) for block in blocks))
     first = read(1, message_body(bare))
     assert isinstance(first, ClientHello)
-    for field in fields(ClientHello)[:6]:
-        assert getattr(first, field.name) == getattr(bare, field.name)
+    for field in ClientHello._fields[:6]:
+        assert getattr(first, field) == getattr(bare, field)
     if not first.greased:  # inside extensions
         assert again(first) == first
 

@@ -7,7 +7,6 @@ extensions and reads the result again, and fields and bytes cannot drift apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from struct import pack
 
 from whytls.exceptions import UsageError
@@ -92,10 +91,10 @@ def change(
         raise UsageError("an SSLv2 hello has no extensions to change", hint="make one with make()")
     wanted: dict[int, bytes | None] = dict.fromkeys(without)
     if suites is not None:
-        hello = replace(hello, cipher_suites=tuple(suites))
+        hello = hello._replace(cipher_suites=tuple(suites))
     if versions is not None:
         top = max(versions)
-        hello = replace(hello, legacy_version=min(top, 0x0303))
+        hello = hello._replace(legacy_version=min(top, 0x0303))
         wanted[SUPPORTED_VERSIONS] = _vector(1, _numbers(versions), "supported_versions") if top > 0x0303 else None
     if server_name is not None:
         wanted[SERVER_NAME] = _server_name(server_name)
@@ -120,7 +119,7 @@ def _with(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
         else:
             place = numbers.index(PRE_SHARED_KEY) if PRE_SHARED_KEY in numbers else len(numbers)
         blocks.insert(place, Extension(number, body))
-    return replace(hello, extensions=tuple(blocks))
+    return hello._replace(extensions=tuple(blocks))
 
 
 def _again(hello: ClientHello) -> ClientHello:

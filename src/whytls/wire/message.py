@@ -13,6 +13,7 @@ from whytls.exceptions import Malformed
 from whytls.wire.cursor import Cursor, hello_start, numbers16, typed_blocks, whole_list16
 from whytls.wire.extension import CLIENT, SERVER, certificate_authorities, without_grease
 from whytls.wire.registry import GREASE, is_tls13, suite_facts
+from whytls.wire.remembered import ALWAYS_NEW, Remembered
 from whytls.wire.value import (
     Alert,
     Certificate,
@@ -75,8 +76,12 @@ def read(number: int, body: bytes, version: int | None = None, suite: int | None
 
 def _client_hello(body: bytes, version: int | None, suite: int | None) -> Message:
     legacy_version, random, session_id, start = hello_start(body)
+    rest, share = _clients.repeating(body, start)
+    known = _clients.fields(body, start, rest, share)
+    if known is not None:
+        return _new(ClientHello, (legacy_version, random, session_id, *known))
     at = Cursor(body, start)
-    methods, problem = b"", None
+    methods, problem, begin = b"", None, start
     suites: tuple[int, ...] = ()
     blocks: list[Extension] = []
     renegotiation = fallback = greased = False
@@ -84,7 +89,8 @@ def _client_hello(body: bytes, version: int | None, suite: int | None) -> Messag
         listed = at.vector(2, "cipher_suites")
         suites, renegotiation, fallback, greased = _suites.get(listed) or _read_suites(listed)
         methods = at.vector(1, "compression_methods")
-        problem = _extensions(body, at.at, blocks)
+        begin = at.at
+        problem = _extensions(body, begin, blocks)
     except Malformed as error:
         problem = str(error)
     fields, wrong, more_grease = _client_fields(blocks)
@@ -92,16 +98,21 @@ def _client_hello(body: bytes, version: int | None, suite: int | None) -> Messag
     if renegotiation:
         fields["secure_renegotiation"] = True
     extensions = tuple([block for block in blocks if block[0] not in GREASE] if greased else blocks)
-    return ClientHello(
+    hello = ClientHello(
         legacy_version, random, session_id, suites, tuple(methods), extensions,
         fallback=fallback, greased=greased, problem=problem or wrong, **fields,
     )  # fmt: skip
+    if hello.problem is None and not greased:
+        _clients.keep(rest, share, begin - start, hello[3:], 2)
+    return hello
 
+
+_clients, _servers = Remembered(chosen=False), Remembered(chosen=True)
+_new = tuple.__new__
 
 # Clients send the same few lists of suites and the same few extensions again and again, and reading them is half the cost
 # of a hello: what they said is remembered, bounded in number and size. What is different in every hello is not kept.
 _LIMIT, _SIZE = 2048, 256
-_ALWAYS_NEW = frozenset((35, 41, 44, 51, 0xFE0D, 0xFFCE))
 _suites: dict[bytes, tuple[tuple[int, ...], bool, bool, bool]] = {}
 _Said = tuple[str, Any, bool, str | None]  # field, value, whether GREASE was taken out, problem
 _said: dict[Extension, _Said] = {}
@@ -149,7 +160,7 @@ def _read_extension(block: Extension) -> _Said:
             said = (name, plain, plain is not value, None)
         except Malformed as error:
             said = ("", None, False, f"{name}: {error}")
-    if number not in _ALWAYS_NEW and len(body) <= _SIZE:
+    if number not in ALWAYS_NEW and len(body) <= _SIZE:
         if len(_said) >= _LIMIT:
             _said.clear()
         _said[block] = said
@@ -178,15 +189,29 @@ def _twice(blocks: list[Extension]) -> str:
 
 def _server_hello(body: bytes, version: int | None, suite: int | None) -> Message:
     legacy_version = body[0] << 8 | body[1] if len(body) > 1 else 0
+    if 0x7F00 <= legacy_version < 0x7F16:  # drafts of TLS 1.3 before 22 had neither session_id nor compression
+        at = Cursor(body, 2)
+        return _made_server_hello(body, at, legacy_version, at.take(32, "random"), b"", at.u16("cipher_suite"), 0)
+    _, random, session_id, start = hello_start(body)
+    plain = random != RETRY_RANDOM and random[24:] not in _DOWNGRADE and legacy_version == 0x0303
+    rest, share = _servers.repeating(body, start) if plain else (b"", -1)
+    known = _servers.fields(body, start, rest, share)
+    if known is not None:
+        chosen_version, *others = known
+        return _new(ServerHello, (chosen_version, legacy_version, random, session_id, *others))
+    at = Cursor(body, start)
+    hello = _made_server_hello(
+        body, at, legacy_version, random, session_id, at.u16("cipher_suite"), at.u8("compression_method")
+    )
+    if plain and hello.problem is None:
+        _servers.keep(rest, share, 3, (hello.version, *hello[4:]), 3)
+    return hello
+
+
+def _made_server_hello(
+    body: bytes, at: Cursor, legacy_version: int, random: bytes, session_id: bytes, chosen: int, method: int
+) -> ServerHello:
     blocks: list[Extension] = []
-    draft = 0x7F00 <= legacy_version < 0x7F16  # drafts of TLS 1.3 before 22 had neither session_id nor compression
-    if draft:
-        at, session_id, method = Cursor(body, 2), b"", 0
-        random, chosen = at.take(32, "random"), at.u16("cipher_suite")
-    else:
-        _, random, session_id, start = hello_start(body)
-        at = Cursor(body, start)
-        chosen, method = at.u16("cipher_suite"), at.u8("compression_method")
     problem = _extensions(body, at.at, blocks)
     fields, wrong = _server_fields(blocks)
     return ServerHello(

@@ -6,7 +6,6 @@ values are NamedTuples: a dataclass takes half a millisecond to define, and star
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -17,8 +16,7 @@ class Extension(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ClientHello:
+class ClientHello(NamedTuple):
     """What a client offers. ``None`` means that the extension was absent, an empty tuple that it was empty."""
 
     legacy_version: int  # the version field of the message itself
@@ -64,8 +62,7 @@ class ClientHello:
         return any(e.number == number for e in self.extensions)
 
 
-@dataclass(frozen=True, slots=True)
-class ServerHello:
+class ServerHello(NamedTuple):
     """What the server chose; also the HelloRetryRequest (``is_retry``), which has the same form."""
 
     version: int  # the version chosen (supported_versions if present)
