@@ -46,8 +46,8 @@ class ClientHello(NamedTuple):
 
     @property
     def versions(self) -> tuple[int, ...]:
-        """The versions offered, highest first: supported_versions, else all from SSL 3.0 up to the version field."""
-        if self.supported_versions is not None:
+        """The versions offered, highest first, at least one: supported_versions, else all from SSL 3.0 up to the version field."""
+        if self.supported_versions:  # one that lists nothing, or nothing but GREASE, says nothing
             return tuple(sorted(self.supported_versions, reverse=True))
         top = min(self.legacy_version, 0x0303)
         return tuple(v for v in (0x0303, 0x0302, 0x0301, 0x0300) if v <= top) or (self.legacy_version,)
