@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from whytls.capture.assemble import resumed_of, shape_of, state_of
+from whytls.capture.assemble import form_of, resumed_of
 from whytls.capture.outcome import Circumstances, outcome_of
 from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Prelude, Side, Transport
 from whytls.wire.message import (
@@ -256,11 +256,12 @@ def story(*steps: Step | list[Step], tcp: bool = True, quiet: float = 0, prelude
         not coverage.start, coverage.evicted, coverage.client, coverage.server, prelude is not None and not prelude.upgraded, int(quiet * 1e9)
     )
     outcome, _ = outcome_of(events, version, about, transport)
+    shape, state, expected = form_of(events, version, coverage != Coverage())
     whole = Handshake(
         client=CLIENT, server=SERVER, events=tuple(events), outcome=outcome, started_at=START,
-        ended_at=events[-1].time if events else START, quiet=int(quiet * 1e9), file="story.pcap", shape=shape_of(events),
+        ended_at=events[-1].time if events else START, quiet=int(quiet * 1e9), file="story.pcap", shape=shape,
         version=version, resumed=resumed_of(events, facts["server_hello"]), coverage=coverage, transport=transport,
-        prelude=prelude, **state_of(events, version, coverage != Coverage()), **facts,
+        prelude=prelude, state=state, expected=expected, **facts,
     )  # fmt: skip
     return replace(whole, **fields)
 

@@ -7,12 +7,12 @@ rest. Nothing is judged here but the outcome.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from socket import AF_INET, AF_INET6, inet_ntop
-from typing import TypedDict
 
 from whytls.capture import prelude
 from whytls.capture.flow import Flow, Numbering
-from whytls.capture.ladder import Lane
+from whytls.capture.ladder import Lane, plain_messages, value_of
 from whytls.capture.outcome import AT_ONCE, Circumstances, Course, outcome_of
 from whytls.capture.tcp import (
     ACK,
@@ -30,16 +30,24 @@ from whytls.capture.tcp import (
 )
 from whytls.capture.transport import answers_more_than_a_syn, is_cut, transport_of
 from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Met, Passed, Prelude, Seen, Side
-from whytls.wire.message import Alert, ServerHello
+from whytls.wire.message import Alert, Certificate, ClientHello, ServerHello, ServerKeyExchange, read
 from whytls.wire.record import looks_like_tls, split
 from whytls.wire.registry import is_tls13
 from whytls.wire.transcript import SHAPE_LETTERS, START, TABLE, advance, expected
 
 MOST_TIMES = 256  # packets of one side whose times are passed on, to tell which request waited for what
+MOST_ADDRESSES = 8192  # whose text is remembered
+MOST_FORMS, MOST_LETTERS = 1024, 64  # remembered: in how many ways handshakes went, and how long those are
 MOST_CLOSINGS = 16  # FIN and RST of one side that become events
 
 _LETTERS = {"client": SHAPE_LETTERS, "server": {kind: letter.lower() for kind, letter in SHAPE_LETTERS.items()}}
 _new = tuple.__new__
+_addresses: dict[bytes, str] = {}
+_frame = itemgetter(2)  # of an Event
+
+
+# ClientHello, ServerHello, key exchange, the server's chain and the client's
+_Plain = tuple[ClientHello, ServerHello, ServerKeyExchange | None, tuple[bytes, ...] | None, tuple[bytes, ...] | None]
 
 
 class Reading:
@@ -97,12 +105,10 @@ class Reading:
             return None
         opening, closing = self._tcp_events(file)
         events = opening + client.events + server.events + closing
-        last = {lane[0].sender: max([e.frame for e in lane]) for lane in (client.events, server.events) if lane}
-        overtaken = any(e.kind == "fin" and last.get(e.sender, 0) > e.frame for e in closing)
-        if self.client_stream.ordered and self.server_stream.ordered and not overtaken:
+        if self.client_stream.ordered and self.server_stream.ordered and not _overtaken(closing, client.events, server.events):
             events.sort(key=_frame)
         else:
-            events = _merged(opening, client.events, server.events, closing, last)
+            events = _merged(opening, client.events, server.events, closing)
         version = client.version if client.version is not None else server.version
         started_at, ended_at = (events[0].time, events[-1].time) if events else (0, 0)
         if not opening:
@@ -116,6 +122,7 @@ class Reading:
         if not numbering.single:
             events = [_placed(e, numbering) for e in events]
         ends = endpoints(self.flow.key)
+        shape, state, due = form_of(events, version, coverage is not _WHOLE)
         return Handshake(
             ends[self.swapped],
             ends[not self.swapped],
@@ -125,7 +132,7 @@ class Reading:
             ended_at,
             quiet,
             events[0].file if events else file,
-            shape=shape_of(events),
+            shape=shape,
             version=version,
             client_hello=client.client_hello,
             retried_hello=client.retried_hello,
@@ -139,7 +146,8 @@ class Reading:
             coverage=coverage,
             transport=transport,
             prelude=self._prelude(numbering) if self.found else None,
-            **state_of(events, version, coverage is not _WHOLE),
+            state=state,
+            expected=due,
         )
 
     @property
@@ -149,9 +157,15 @@ class Reading:
 
     def seen(self, numbering: Numbering) -> Seen:
         """What a handshake that plainly completed tells about its server and client, without the rest of it."""
-        client, server = self.lanes("")
+        said = self._plain_messages()
+        if said is None:
+            client, server = self.lanes("")
+            hello, answer, exchange = client.client_hello, server.server_hello, server.server_key_exchange
+            version, chain, own = server.version, server.chain, client.chain
+        else:
+            hello, answer, exchange, chain, own = said
+            version = answer.version
         file, frame = numbering.place(min([p[0][ORDER] for p in self.packets + self.signals if p], default=0))
-        hello, answer, exchange = client.client_hello, server.server_hello, server.server_key_exchange
         ends = endpoints(self.flow.key)
         group = answer.group if answer else None
         if group is None and exchange:
@@ -163,12 +177,12 @@ class Reading:
             ends[not self.swapped],
             "completed",
             hello.server_name if hello else None,
-            server.version,
+            version,
             answer.cipher_suite if answer else None,
             group,
             answer.alpn if answer else None,
-            server.chain,
-            bool(client.chain),
+            chain,
+            bool(own),
             hello.versions if hello else (),
             hello.cipher_suites if hello else (),
             (hello.groups or ()) if hello else (),
@@ -176,6 +190,33 @@ class Reading:
             started_at=self.begun,
             ended_at=self.flow.last_time,
         )
+
+    def _plain_messages(self) -> _Plain | None:
+        """The few messages that ``seen`` needs, if each lies whole in one record and is what it should be; else None."""
+        client, server = self.client_cut, self.server_cut
+        if client is None or server is None:
+            return None
+        theirs = plain_messages(self.server_stream.data, server)
+        ours = plain_messages(self.client_stream.data, client)
+        if not theirs or not ours or theirs[0][0] != 2 or ours[0][0] != 1:
+            return None
+        answer, hello = read(2, theirs[0][1]), read(1, ours[0][1])
+        if not isinstance(answer, ServerHello) or not isinstance(hello, ClientHello) or answer.is_retry:
+            return None
+        version, suite = answer.version, answer.cipher_suite
+        exchange, chain, own = None, None, None
+        for number, body in theirs[1:]:
+            if number == 11 and chain is None:
+                value = value_of(11, body, version, suite)
+                chain = value.chain if isinstance(value, Certificate) else None
+            elif number == 12:
+                value = value_of(12, body, version, suite)
+                exchange = value if isinstance(value, ServerKeyExchange) else None
+        for number, body in ours[1:]:
+            if number == 11 and own is None:
+                value = value_of(11, body, version, None)
+                own = value.chain if isinstance(value, Certificate) else None
+        return hello, answer, exchange, chain, own
 
     @property
     def addresses(self) -> tuple[bytes, bytes]:
@@ -298,17 +339,45 @@ _WHOLE = Coverage()
 _METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH"))
 
 
-def shape_of(events: list[Event]) -> str:
-    """The events in letters; a row of encrypted records of one side is one letter."""
-    shape = "".join([_LETTERS[event[1]][event[0]] for event in events])
+_Form = tuple[str, str, tuple[str, ...]]  # shape, state, what was expected
+_forms: dict[tuple[str, int | None, bool], _Form] = {}
+
+
+def form_of(events: list[Event], version: int | None, gap: bool) -> _Form:
+    """The events in letters, and how far the handshake came with them. The letters decide the rest: few forms are ever seen."""
+    letters = "".join([_LETTERS[event[1]][event[0]] for event in events])
+    form = _forms.get((letters, version, gap))
+    if form is None:
+        state = state_of(events, version, gap)
+        form = squeezed(letters), state, expected(state)
+        if len(letters) <= MOST_LETTERS:
+            if len(_forms) >= MOST_FORMS:
+                _forms.clear()
+            _forms[letters, version, gap] = form
+    return form
+
+
+def squeezed(shape: str) -> str:
+    """A row of encrypted records of one side is one letter."""
     while "DD" in shape or "dd" in shape:
         shape = shape.replace("DD", "D").replace("dd", "d")
     return shape
 
 
-def _merged(opening: list[Event], client: list[Event], server: list[Event], closing: list[Event], last: dict[Side, int]) -> list[Event]:
+def _overtaken(closing: list[Event], client: list[Event], server: list[Event]) -> bool:
+    """Whether a FIN was recorded before the last bytes of its side."""
+    for event in closing:
+        if event[0] == "fin":
+            lane = client if event[1] == "client" else server
+            if lane and max(map(_frame, lane)) > event[2]:
+                return True
+    return False
+
+
+def _merged(opening: list[Event], client: list[Event], server: list[Event], closing: list[Event]) -> list[Event]:
     """The events in the order in which they could be read: in each lane none before the one in front of it, whose bytes can
     have come later; a FIN, which stands behind all bytes of its side, not before the last of them."""
+    last = {lane[0].sender: max(map(_frame, lane)) for lane in (client, server) if lane}
     keyed: list[tuple[int, Event]] = []
     for lane in (opening, client, server, closing):
         reached = 0
@@ -323,15 +392,8 @@ def _key(keyed: tuple[int, Event]) -> int:
     return keyed[0]
 
 
-class State(TypedDict):
-    """Two fields of a Handshake."""
-
-    state: str
-    expected: tuple[str, ...]
-
-
-def state_of(events: list[Event], version: int | None, gap: bool) -> State:
-    """How far the handshake came, and what was due (wire/transcript.py)."""
+def state_of(events: list[Event], version: int | None, gap: bool) -> str:
+    """How far the handshake came (wire/transcript.py)."""
     state = START
     for event in events:
         kind = event[0]
@@ -339,7 +401,7 @@ def state_of(events: list[Event], version: int | None, gap: bool) -> State:
             state = advance(state, event[1], kind, version, gap)
         else:
             state = TABLE.get((state, event[1], kind), state)
-    return {"state": state, "expected": expected(state)}
+    return state
 
 
 def resumed_of(events: list[Event], hello: ServerHello | None) -> bool:
@@ -393,10 +455,6 @@ def _group(handshake: Handshake) -> int | None:
 # ------------------------------------------------------------------ small steps
 
 
-def _frame(event: Event) -> int:
-    return event[2]
-
-
 def _second_is_client(flow: Flow, a: Stream, b: Stream) -> bool:
     """Whether the side that did not open the connection is the TLS client (FTP's data, or a recording that began later)."""
     if not flow.midway and b.data[:1] != b"\x16":
@@ -430,17 +488,22 @@ def _speaks_as(lane: Stream) -> str:
 def endpoints(key: bytes) -> tuple[Endpoint, Endpoint]:
     """Both ends of a flow's key: source and destination address, source and destination port."""
     half = len(key) - 4 >> 1
-    family = AF_INET if half == 4 else AF_INET6
-    ports = int.from_bytes(key[-4:], "big")
+    source, destination = key[:half], key[half : 2 * half]
+    known = _addresses.get
     return (
-        Endpoint(inet_ntop(family, key[:half]), ports >> 16),
-        Endpoint(inet_ntop(family, key[half : 2 * half]), ports & 0xFFFF),
+        _new(Endpoint, (known(source) or address_of(source), key[-4] << 8 | key[-3])),
+        _new(Endpoint, (known(destination) or address_of(destination), key[-2] << 8 | key[-1])),
     )
 
 
 def address_of(packed: bytes) -> str:
     """An address as people write it."""
-    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+    text = _addresses.get(packed)
+    if text is None:
+        if len(_addresses) >= MOST_ADDRESSES:
+            _addresses.clear()
+        text = _addresses[packed] = inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+    return text
 
 
 def _placed(event: Event, numbering: Numbering) -> Event:

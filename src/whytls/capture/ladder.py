@@ -24,6 +24,7 @@ from whytls.wire.message import (
     ForeignBytes,
     MalformedMessage,
     Message,
+    PlainMessage,
     ServerHello,
     ServerKeyExchange,
     read,
@@ -52,6 +53,37 @@ _REPEATING = frozenset((11, 13, 22))  # messages that are the same in every hand
 _CACHED, MOST_CACHED = 256, 16 << 10
 _cache: dict[tuple[int, int | None, bytes], Message] = {}
 _new = tuple.__new__
+
+
+def value_of(number: int, body: bytes, version: int | None, suite: int | None) -> Message:
+    """A message's value; those that repeat byte for byte are read once."""
+    if number not in _REPEATING or len(body) > MOST_CACHED:
+        return read(number, body, version, suite)
+    key = (number, version, body)
+    value = _cache.get(key)
+    if value is None:
+        value = read(number, body, version, suite)
+        if len(_cache) >= _CACHED:
+            _cache.clear()
+        _cache[key] = value
+    return value
+
+
+def plain_messages(data: bytes, cut: Split) -> list[tuple[int, bytes]] | None:
+    """Type and body of the messages in front of the first record that holds none; None if one goes over several records."""
+    found: list[tuple[int, bytes]] = []
+    for kind, _, _, at, end in cut.records:
+        if kind != HANDSHAKE:
+            break
+        while end - at >= 4:
+            stop = at + 4 + (data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3])
+            if stop > end:
+                return None
+            found.append((data[at], data[at + 4 : stop]))
+            at = stop
+        if at != end:
+            return None
+    return found
 
 
 class Lane:
@@ -253,6 +285,11 @@ class Lane:
 
     def _handshake(self, data: bytes, at: int, end: int, first: int, packet: Packet) -> None:
         """The messages that end in a record with the body ``data[at:end]``, which lies between these packets."""
+        if not self._pending and end - at >= 4 and at + 4 + (data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]) == end:
+            number = data[at]
+            if number in MESSAGES or (not self._midway and end - at <= MAX_MESSAGE):
+                self._message(number, data[at + 4 : end], packet, first)  # one whole message, as nearly always
+                return
         begins, latest = first, packet
         if self._pending:
             begins = self._pending_first
@@ -294,17 +331,24 @@ class Lane:
             self._add(kind, packet, None, self._pending_first, 0)
 
     def _message(self, number: int, body: bytes, packet: Packet, first: int) -> None:
-        value = self._value(number, body)
+        value = value_of(number, body, self.version, self.suite)
         kind: EventKind = MESSAGES.get(number, "other-message")
-        if value.__class__ is MalformedMessage:
-            kind = "malformed"
-        elif isinstance(value, ClientHello):
+        if value.__class__ is not PlainMessage:
+            kind = self._take(value, kind)
+        order = packet[ORDER]
+        if first == order:
+            first = 0
+        self.events.append(_new(Event, (kind, self.sender, order, packet[TIME], value, first, len(body) + 4, self._file)))
+
+    def _take(self, value: Message, kind: EventKind) -> EventKind:
+        """Note what a message says for the rest; the kind of its event."""
+        if isinstance(value, ClientHello):
             if self.client_hello is None:
                 self.client_hello = value
             elif self.retried_hello is None:
                 self.retried_hello = value
         elif isinstance(value, ServerHello):
-            kind = self._take_server_hello(value)
+            return self._take_server_hello(value)
         elif isinstance(value, Certificate):
             if self.chain is None:
                 self.chain = value.chain
@@ -312,23 +356,9 @@ class Lane:
             self.server_key_exchange = value
         elif isinstance(value, CertificateRequest):
             self.certificate_request = value
-        order = packet[ORDER]
-        if first == order:
-            first = 0
-        self.events.append(_new(Event, (kind, self.sender, order, packet[TIME], value, first, len(body) + 4, self._file)))
-
-    def _value(self, number: int, body: bytes) -> Message:
-        """The message's value; those that repeat byte for byte are read once."""
-        if number not in _REPEATING or len(body) > MOST_CACHED:
-            return read(number, body, self.version, self.suite)
-        key = (number, self.version, body)
-        value = _cache.get(key)
-        if value is None:
-            value = read(number, body, self.version, self.suite)
-            if len(_cache) >= _CACHED:
-                _cache.clear()
-            _cache[key] = value
-        return value
+        elif isinstance(value, MalformedMessage):
+            return "malformed"
+        return kind
 
     def _take_server_hello(self, value: ServerHello) -> EventKind:
         if value.is_retry:

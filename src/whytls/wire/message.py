@@ -67,7 +67,7 @@ def read(number: int, body: bytes, version: int | None = None, suite: int | None
     """
     reader = _READERS.get(number)
     if reader is None:
-        return PlainMessage(number, len(body))
+        return _new(PlainMessage, (number, len(body)))
     try:
         return reader(body, version, suite)
     except Malformed as error:
@@ -311,8 +311,12 @@ def _server_key_exchange(body: bytes, version: int | None, suite: int | None) ->
     """RFC 5246 section 7.4.3, RFC 8422 section 5.4, RFC 4279: its form follows from the suite and stands nowhere in it."""
     facts = suite_facts(suite) if suite is not None else None
     exchange = facts.key_exchange if facts else ("ECDHE" if body[:1] == b"\x03" else "DHE")
+    with_hint = facts is not None and facts.authentication == "PSK"
+    if version == 0x0303 and exchange == "ECDHE" and not with_hint and len(body) > 8 and body[0] == 3 and len(body) > 5 + body[3]:
+        scheme = 4 + body[3]  # a named curve, as nearly always
+        return ServerKeyExchange("ecdhe", body[1] << 8 | body[2], None, body[scheme] << 8 | body[scheme + 1])
     at = Cursor(body)
-    if facts and facts.authentication == "PSK":
+    if with_hint:
         at.vector(2, "psk_identity_hint")
     read = _PARAMETERS.get(exchange)
     if read is None:
