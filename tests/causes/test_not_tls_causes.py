@@ -18,6 +18,7 @@ BANNER = server << foreign(b"220 mail.example.test ESMTP Postfix\r\n")
 CLIENT, BOTH = ("client",), ("client", "server")
 REFUSED = Prelude("smtp", (4, 5, 6), upgraded=False, refusal="454 TLS not available")
 NOT_OFFERED = Prelude("imap", (4, 5), upgraded=False)
+HEADER = Prelude("proxy-v1", (3,), "203.0.113.9:50001")
 PROXY = Prelude("http-connect", (4, 5), "www.example.test:443", upgraded=False, refusal="HTTP/1.1 407 Proxy Authentication Required")
 
 SPEAKS = [
@@ -40,6 +41,8 @@ SPEAKS = [
     Speaks("tls-to-plaintext-port", "nobody knows what",
            lambda _: story(HELLO, server << foreign(b"\x00\x01\x02\x03"), client >> rst()), "client", "proven", BOTH,
            "unknown", (4, 5)),
+    Speaks("tls-to-plaintext-port", "or a header that was not wanted", lambda _: story(BARE, HELLO, server << fin(), prelude=HEADER),
+           "client", "likely", BOTH, "http", (4, 5)),
 
     Speaks("starttls-refused", "in words",
            lambda _: story(client >> fin(), prelude=REFUSED), "server", "proven", ("server", "network"), "", (4, 5, 6)),

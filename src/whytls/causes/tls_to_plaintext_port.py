@@ -51,6 +51,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if handshake.first("client-hello") is None or (handshake.prelude is not None and not handshake.prelude.upgraded):
         return NotApplicable()
     dialect = dialect_of(answer)
+    # A server that wants no PROXY header answers the header, which is plain text to it; what its port speaks stays open.
+    header = handshake.prelude is not None and handshake.prelude.kind.startswith("proxy-v")
     return Finding(
         failing_side="client",
         explains=context.ending.events,
@@ -59,7 +61,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
             Evidence(f"the server's first bytes are {protocol_of(answer)}", answer.frames, answer.file),
             *(quote_event(e, context) for e in context.ending.events[1:3] if e.kind != "foreign"),
         ),
-        confidence="proven",
+        confidence="likely" if header else "proven",
+        assumptions=("it is not the PROXY header that it answers",) if header else (),
+        would_decide="the same connection without the PROXY header" if header else "",
         facts={"protocol": protocol_of(answer), "dialect": dialect},
         detail="starttls-left-out" if dialect in _UPGRADES else dialect,
     )
