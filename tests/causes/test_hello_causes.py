@@ -48,8 +48,10 @@ SPEAKS = [
            "server", "likely", BOTH, "client-too-old", (4, 5)),
     Speaks("protocol-mismatch", "by another handshake", lambda _: story(HELLO, server << alert(40)),
            "server", "proven", BOTH_BACK, "server-too-old", (4, 5, 41), knowing(accepted(version=OLD, cipher_suite=0xC013, group=0x17))),
-    Speaks("protocol-mismatch", "hello not captured", lambda _: story(server << alert(70), coverage=Coverage(start=False), tcp=False),
-           "server", "proven", BOTH, "client-too-old", (1,)),
+    Speaks("protocol-mismatch", "hello cut off", lambda _: story(server << alert(70), coverage=Coverage(client_gap=True, snapped=True)),
+           "server", "proven", BOTH, "client-too-old", (4,)),
+    Speaks("protocol-mismatch", "begun late", lambda _: story(server << alert(70), coverage=Coverage(start=False), tcp=False),
+           "server", "likely", BOTH, "client-too-old", (1,)),
 
     Speaks("cipher-mismatch", "by the runbook's rule", lambda _: story(HELLO, server << alert(40)),
            "server", "likely", BOTH_BACK, "", (4, 5)),

@@ -94,11 +94,14 @@ def _finding(handshake: Handshake, context: Context, detail: str, chosen: int) -
 
 def _said(handshake: Handshake, context: Context) -> Finding:
     """The ClientHello was not captured, and the alert says it all the same; whose end is behind is then open."""
+    coverage = handshake.coverage
+    # Go servers answer a client's alert with this one of their own: it is proven only as the server's first word.
+    first_word = coverage.start and coverage.client and coverage.server and not coverage.server_gap
     return Finding(
         failing_side=context.ending.breaker or "server",
         explains=context.ending.events,
         evidence=quote_ending(context),
-        confidence="proven" if handshake.coverage.client and handshake.coverage.server else "likely",
+        confidence="proven" if first_word else "likely",
         facts={"offered": "versions that were not captured", "chosen": "", "oldest": 0x0303, "newest": 0x0303},
         detail="client-too-old",
         owners=("client", "server"),
