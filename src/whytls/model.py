@@ -85,8 +85,7 @@ class Coverage:
 _WHOLE = Coverage()
 
 
-@dataclass(frozen=True, slots=True)
-class Transport:
+class Transport(NamedTuple):
     """What TCP shows besides the bytes: who acknowledged what, what was repeated, which reset does not fit."""
 
     initiator: Side = "client"  # who opened the TCP connection
@@ -105,6 +104,9 @@ class Transport:
     duplicated: bool = False  # packets stood in the recording twice (`-i any`)
     client_syn_ttl: int = 0
     server_syn_ttl: int = 0
+
+
+_NOTHING_OF_TCP = Transport()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Handshake:
     state: str = "start"  # the transcript's state at the end (wire/transcript.py)
     expected: tuple[str, ...] = ()  # what that state allowed next: "server: certificate", ...
     coverage: Coverage = Coverage()
-    transport: Transport = Transport()
+    transport: Transport = _NOTHING_OF_TCP
     prelude: Prelude | None = None
 
     @property
@@ -313,8 +315,7 @@ class Context:
     waiting: Passed | None = None  # the northbound request that waited for this southbound handshake
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One other handshake of the recording, as far as it tells something about its server or client."""
 
     frame: int

@@ -41,6 +41,7 @@ MOST_FORMS, MOST_LETTERS = 1024, 64  # remembered: in how many ways handshakes w
 MOST_CLOSINGS = 16  # FIN and RST of one side that become events
 
 _LETTERS = {"client": SHAPE_LETTERS, "server": {kind: letter.lower() for kind, letter in SHAPE_LETTERS.items()}}
+_NO_PACKET: Packet = (0, 0, 0, 0, 0, 0, b"", 0, 0)
 _new = tuple.__new__
 _addresses: dict[bytes, str] = {}
 _frame = itemgetter(2)  # of an Event
@@ -151,9 +152,18 @@ class Reading:
         )
 
     @property
+    def opening(self) -> Packet:
+        """The first packet."""
+        if not self.flow.midway:  # it began with a SYN, or with the answer to one
+            one, other = self.signals
+            if one or other:
+                return min(one[0], other[0]) if one and other else (one or other)[0]
+        return min([p[0] for p in self.packets + self.signals if p], default=_NO_PACKET)
+
+    @property
     def begun(self) -> int:
         """The time of the first packet."""
-        return min([p[0][TIME] for p in self.packets + self.signals if p], default=0)
+        return self.opening[TIME]
 
     def seen(self, numbering: Numbering) -> Seen:
         """What a handshake that plainly completed tells about its server and client, without the rest of it."""
@@ -165,7 +175,7 @@ class Reading:
         else:
             hello, answer, exchange, chain, own = said
             version = answer.version
-        file, frame = numbering.place(min([p[0][ORDER] for p in self.packets + self.signals if p], default=0))
+        file, frame = numbering.place(self.opening[ORDER])
         ends = endpoints(self.flow.key)
         group = answer.group if answer else None
         if group is None and exchange:
@@ -234,7 +244,7 @@ class Reading:
     def passed(self, numbering: Numbering, called: tuple[str, ...]) -> Passed:
         """When something was asked and answered on this connection, to a server that called others itself."""
         ends = endpoints(self.flow.key)
-        file, frame = numbering.place(min([p[0][ORDER] for p in self.packets + self.signals if p], default=0))
+        file, frame = numbering.place(self.opening[ORDER])
         asked, answered = (tuple(p[TIME] for p in packets[:MOST_TIMES]) for packets in self.packets)
         return Passed(ends[self.swapped], ends[not self.swapped], frame, file, asked, answered, called)
 

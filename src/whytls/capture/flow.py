@@ -36,7 +36,8 @@ class Direction:
     @property
     def last_time(self) -> int:
         """The time of the last kept packet."""
-        return max([some[-1][TIME] for some in (self.packets, self.signals) if some], default=0)
+        latest = self.packets[-1][TIME] if self.packets else 0
+        return max(latest, self.signals[-1][TIME]) if self.signals else latest
 
 
 class Flow:
@@ -69,8 +70,9 @@ class Flow:
     @property
     def cost(self) -> int:
         """The bytes that it holds, about."""
-        count = sum([len(d.packets) + len(d.signals) for d in (self.first, self.second)])
-        return FLOW_COST + self.first.size + self.second.size + OVERHEAD * count
+        first, second = self.first, self.second
+        count = len(first.packets) + len(first.signals) + len(second.packets) + len(second.signals)
+        return FLOW_COST + first.size + second.size + OVERHEAD * count
 
 
 class Datagram(NamedTuple):

@@ -190,6 +190,16 @@ class Sieve:
                     continue
             if bits & SYN:
                 seq = (seq + 1) & WRAP
+                if direction.base < 0 and not length:  # the first packet of a side, as nearly always
+                    direction.base = direction.next = seq
+                    direction.sure = True
+                    if bits & 0x14 == 0x10:
+                        self._begins(direction, seq, ack)
+                    direction.signals.append((order, when(buf, start), bits & 0xFF, seq, ack, ttl, payload, length, ident))
+                    held += OVERHEAD
+                    if bits & 5:
+                        self._closing(direction, bits, direction.signals[-1][1])
+                    continue
             if self._takes(direction, bits, seq, ack, payload, length):
                 time = when(buf, start)
                 packet = (order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident)
@@ -241,24 +251,28 @@ class Sieve:
         answers = flags & 0x12 == 0x12  # a SYN-ACK whose SYN was not recorded
         flow = Flow(peer, key) if answers else Flow(key, peer)
         flow.midway = midway
-        callees = self.calls.get(flow.key[:half])
-        if callees is None:
-            if len(self.calls) < MOST_CALLERS:
-                self.calls[flow.key[:half]] = [flow.key[half : 2 * half]]
-        elif len(callees) < MOST_CALLEES and flow.key[half : 2 * half] not in callees:
-            callees.append(flow.key[half : 2 * half])
+        self._note_call(flow.key[:half], flow.key[half : 2 * half])
         mine, other = (flow.second, flow.first) if answers else (flow.first, flow.second)
         if flags & 0x10 and (midway or answers):
             other.base = other.next = ack
             other.sure = answers
-        self.live.pop(key, None)
-        self.live.pop(peer, None)  # so that the pair moves to the young end of the table
-        self.live[key], self.live[peer] = mine, other
-        self.done.pop(key, None)
-        self.done.pop(peer, None)
+        live, done = self.live, self.done
+        live.pop(key, None)
+        live.pop(peer, None)  # so that the pair moves to the young end of the table
+        live[key], live[peer] = mine, other
+        done.pop(key, None)
+        done.pop(peer, None)
         self.flows += 1
         self.held += FLOW_COST
         return mine
+
+    def _note_call(self, caller: bytes, callee: bytes) -> None:
+        callees = self.calls.get(caller)
+        if callees is None:
+            if len(self.calls) < MOST_CALLERS:
+                self.calls[caller] = [callee]
+        elif callee not in callees and len(callees) < MOST_CALLEES:
+            callees.append(callee)
 
     def _begins(self, direction: Direction, seq: int, ack: int) -> None:
         """What a side acknowledges is where the other one goes on: its beginning, if this side has not yet sent anything."""
@@ -371,15 +385,16 @@ class Sieve:
         """Take a flow out of the table; its tombstones say that all that follows on it can be passed over."""
         flow.decided = True
         self.held -= flow.cost
+        live, done = self.live, self.done
         for key, direction in ((flow.key, flow.first), (flow.peer, flow.second)):
-            if self.live.get(key) is direction:
-                del self.live[key]
+            if live.get(key) is direction:
+                del live[key]
                 if tombstones:
-                    self.done[key] = direction.base
+                    done[key] = direction.base
             del direction.flow  # the only cycle: memory is given back without the collector
-        if len(self.done) > MAX_TOMBSTONES:
-            for old in list(islice(self.done, MAX_TOMBSTONES // 4)):
-                del self.done[old]
+        if len(done) > MAX_TOMBSTONES:
+            for old in list(islice(done, MAX_TOMBSTONES // 4)):
+                del done[old]
 
     def _decide(self, flow: Flow) -> None:
         """Hand a flow over."""

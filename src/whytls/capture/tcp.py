@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
@@ -127,14 +128,24 @@ def stream(packets: list[Packet], signals: list[Packet], base: int, *, orderly: 
     result = Stream(base)
     if not orderly:
         _arrange(result, packets, signals)
-    elif packets:
-        payloads = [p[PAYLOAD] for p in packets]
-        result.pieces.append((0, payloads[0] if len(payloads) == 1 else b"".join(payloads)))
-        result.carriers = packets
+        return result
+    result.ordered = True
+    if not packets:
+        return result
+    result.carriers = packets
+    if len(packets) == 1:
+        data = packets[0][PAYLOAD]
+        result.ends = [len(data)]
+    else:
+        payloads = list(map(_payload, packets))
+        data = b"".join(payloads)
         result.ends = list(accumulate(map(len, payloads)))
-        result.ordered = True
-        result.reach = result.ends[-1]
+    result.pieces.append((0, data))
+    result.reach = len(data)
     return result
+
+
+_payload = itemgetter(PAYLOAD)
 
 
 def position(seq: int, base: int) -> int:
