@@ -33,7 +33,7 @@ def accepted(**fields: Any) -> Seen:
     [
         ({}, {}, set()),
         ({}, {"version": 0x0301}, {"version"}),
-        ({}, {"version": 0x0301, "cipher_suite": 0xC009}, {"version"}),  # the suite went with the version
+        ({}, {"version": 0x0301, "cipher_suite": 0xC009}, {"version", "suite"}),  # what it takes of the hello's own version is not known
         ({"suites": (0x002F,)}, {}, {"suite"}),
         ({"groups": (0x0018,)}, {}, {"group"}),
         ({"groups": None}, {}, set()),  # a client that says nothing of groups takes any (RFC 8422 section 4)

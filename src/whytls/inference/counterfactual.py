@@ -65,8 +65,8 @@ def differences(hello: ClientHello | Offer, seen: Seen) -> frozenset[Dimension]:
     found: set[Dimension] = set()
     if seen.version is not None and seen.version not in hello.versions:
         found.add("version")
-    if seen.cipher_suite is not None and seen.cipher_suite not in hello.cipher_suites and "version" not in found:
-        found.add("suite")
+    if seen.cipher_suite is not None and seen.cipher_suite not in hello.cipher_suites:
+        found.add("suite")  # also where the version differs: what the server would have chosen in the hello's own is not known
     if seen.group is not None and hello.groups is not None and seen.group not in hello.groups:
         found.add("group")
     if not _signatures_cover(hello, seen):

@@ -125,8 +125,10 @@ def _by_others(refusal: Refusal, dimension: Dimension) -> Weight | None:
     spoken = refusal.alert is not None and refusal.alert != 0
     line = Evidence(_accepted_text(near), (near.seen.frame,), near.seen.file)
     if not others:
-        if spoken:
+        if spoken and dimension != "version":
             return Weight("proven", (), (line,), "counterfactual")
+        if spoken:  # most servers would have said protocol_version; GnuTLS does not (edge.md section 3)
+            return Weight("likely", (), (line,), "counterfactual")
         # A close or a reset can be a passing trouble of the server's; and every site has a name of its own, so that a name that
         # differs says least.
         return Weight("likely", ("it was no passing trouble of the server",) if dimension == "sni" else (), (line,), "counterfactual")
