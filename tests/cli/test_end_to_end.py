@@ -23,6 +23,7 @@ from whytls.cli.main import main
 CORPUS = Path(__file__).parents[1] / "corpus"
 CAPTURES = sorted(CORPUS.glob("*/capture.pcap*"))
 FAILING = next(path for path in CAPTURES if path.parent.name.startswith("connection-refused--"))
+EXPIRED = next(path for path in CAPTURES if path.parent.name.startswith("certificate-expired--http-connect"))
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(importlib.resources.files("whytls.report").joinpath("schema.json").read_text()))
 COMMAND = [sys.executable, "-m", "whytls", "diagnose"]
 
@@ -79,11 +80,11 @@ def test_a_file_that_is_no_capture_is_one_line(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_what_precedes_the_damage_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = FAILING.read_bytes()
+    whole = EXPIRED.read_bytes()  # its last packet is a farewell: what decides stands before it
     (tmp_path / "cut.pcap").write_bytes(whole[:-7])
     assert main(["diagnose", str(tmp_path / "cut.pcap")]) == 1
     out = capsys.readouterr().out
-    assert "connection-refused" in out
+    assert "certificate-expired" in out
     assert "note: " in out
     assert "cut.pcap" in out
 
