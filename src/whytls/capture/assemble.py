@@ -13,7 +13,7 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from whytls.capture import prelude
 from whytls.capture.flow import Flow, Numbering
 from whytls.capture.ladder import Lane, plain_messages, value_of
-from whytls.capture.outcome import AT_ONCE, Circumstances, Course, outcome_of
+from whytls.capture.outcome import AT_ONCE, NO_COURSE, Circumstances, outcome_of
 from whytls.capture.tcp import (
     ACK,
     FIN,
@@ -61,7 +61,7 @@ class Reading:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.course = Course()
+        self.course = NO_COURSE
         first, second = flow.first, flow.second
         packets, signals = [first.packets, second.packets], [first.signals, second.signals]
         self.copies = False
@@ -118,7 +118,7 @@ class Reading:
         coverage = self._coverage(client, server)
         transport = transport_of(self)
         refused = self.found is not None and not self.found.upgraded
-        about = Circumstances(self.flow.midway, self.flow.evicted, coverage.client, coverage.server, refused, quiet)
+        about = _new(Circumstances, (self.flow.midway, self.flow.evicted, coverage.client, coverage.server, refused, quiet))
         outcome, self.course = outcome_of(events, version, about, transport)
         if not numbering.single:
             events = [_placed(e, numbering) for e in events]

@@ -12,7 +12,7 @@ from struct import Struct, error
 from typing import TYPE_CHECKING, TypeVar
 
 from whytls.capture.outcome import ALERT_SIZES, FINISHED_SIZES, SHORT_ANSWER
-from whytls.capture.tcp import FIN, FLAGS, LENGTH, ORDER, RST
+from whytls.capture.tcp import FIN, FLAGS, LENGTH, ORDER, RST, Packet
 from whytls.wire.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, Split
 
 if TYPE_CHECKING:
@@ -41,13 +41,24 @@ def plainly_completed(reading: Reading) -> bool:
     begun = _begun(client)
     if begun is None or not (_finished_classic(server) if begun.content_type == HANDSHAKE else begun.length not in ALERT_SIZES):
         return False
-    left, closed = ([p[ORDER] for p in some if p[FLAGS] & (FIN | RST)] for some in reading.signals)
-    answer = _answered(reading, begun, server, left[0] if left else 0)
+    left = _first_close(reading.signals[0])
+    answer = _answered(reading, begun, server, left)
     if answer > SHORT_ANSWER:
         return True
-    if not answer or not _asked(client, begun) or (closed and not (left and left[0] < closed[0])):
+    if not answer or not _asked(client, begun):
+        return False
+    closed = _first_close(reading.signals[1])
+    if closed and not 0 < left < closed:
         return False
     return begun.content_type != HANDSHAKE or not _wants_certificate(reading.server_stream.data, server)
+
+
+def _first_close(signals: list[Packet]) -> int:
+    """The place of the first FIN or RST among these; 0 if there is none."""
+    for packet in signals:
+        if packet[FLAGS] & (FIN | RST):
+            return packet[ORDER]
+    return 0
 
 
 def _begun(client: Split) -> Record | None:
@@ -117,8 +128,10 @@ def _wants_certificate(data: bytes, server: Split) -> bool:
 
 def _asked(client: Split, begun: Record) -> bool:
     """Whether the client sent data behind a flight that held no certificate."""
-    later = [r for r in client.records if r[2] > begun.offset and r[0] == APPLICATION_DATA and r[4] - r[3] not in ALERT_SIZES]
-    return bool(later) and (begun.content_type == HANDSHAKE or begun.length in FINISHED_SIZES)
+    if begun.content_type != HANDSHAKE and begun.length not in FINISHED_SIZES:
+        return False
+    at = begun.offset
+    return any(r[0] == APPLICATION_DATA and r[2] > at and r[4] - r[3] not in ALERT_SIZES for r in client.records)
 
 
 class Book:

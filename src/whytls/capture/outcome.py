@@ -79,10 +79,13 @@ class Course(NamedTuple):
     early: bool = False  # completed, and over before a conversation began
 
 
+NO_COURSE = Course()
+
+
 def outcome_of(events: list[Event], version: int | None, about: Circumstances, transport: Transport) -> tuple[Outcome, Course]:
     """The outcome, and what the course of a completed one was."""
     if _plainly_refused(events) or about.refused:
-        return "failed", Course()
+        return "failed", NO_COURSE
     modern = is_tls13(version) or (version is None and _looks_modern(events))
     if version == SSL2:
         course = _course_sslv2(events)

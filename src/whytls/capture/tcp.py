@@ -61,7 +61,7 @@ class Gap(NamedTuple):
 class Stream:
     """The bytes of one direction; see the theory above."""
 
-    __slots__ = ("base", "carriers", "contradiction", "ends", "gaps", "ordered", "pieces", "reach", "repeated", "snapped")
+    __slots__ = ("base", "carriers", "contradiction", "ends", "gaps", "heard", "ordered", "pieces", "reach", "repeated", "snapped")
 
     def __init__(self, base: int) -> None:
         self.base = base  # sequence number of position 0
@@ -69,6 +69,7 @@ class Stream:
         self.gaps: list[Gap] = []
         self.reach = 0  # the position behind the last byte that was sent, recorded or not
         self.repeated = 0  # segments that were sent again
+        self.heard = -1  # up to which position the other end acknowledged; -1: not asked yet (transport.py)
         self.contradiction = False
         self.snapped = False
         self.ends: list[int] = []  # where each stretch of bytes ends, and in carriers the packet that brought it

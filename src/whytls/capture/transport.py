@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from whytls.capture.flow import Direction
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from whytls.capture.assemble import Reading
 
 _KEPT = 32 << 10  # of more than that the rest is not kept, whatever was acknowledged
+_ttl = itemgetter(TTL)
 TTL_STEP = 1  # routes of one side differ by so much without meaning anything
 
 
@@ -54,7 +56,7 @@ def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], la
     """How many bytes of a stream the other end acknowledged."""
     if lane.base < 0 or not lane.reach:
         return 0
-    most = _heard(receiver, signals, packets, lane.base)
+    most = lane.heard if lane.heard >= 0 else _heard(receiver, signals, packets, lane.base)
     return most if most < lane.reach else lane.reach
 
 
@@ -64,11 +66,14 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
     if receiver.acked >= 0:
         most = (receiver.acked - base) & WRAP
         most = most if most < BEHIND else 0
-    for some in (signals, packets):
-        if some and some[-1][FLAGS] & ACK:
-            ahead = (some[-1][ACKED] - base) & WRAP
-            if most < ahead < BEHIND:
-                most = ahead
+    if packets:
+        last = packets[-1]
+        if last[FLAGS] & ACK and most < (last[ACKED] - base) & WRAP < BEHIND:
+            most = (last[ACKED] - base) & WRAP
+    if signals:
+        last = signals[-1]
+        if last[FLAGS] & ACK and most < (last[ACKED] - base) & WRAP < BEHIND:
+            most = (last[ACKED] - base) & WRAP
     return most
 
 
@@ -82,10 +87,16 @@ def is_cut(lane: Stream, own: list[Packet], receiver: Direction, signals: list[P
         base = next((p[ACKED] for p in signals if p[FLAGS] & (SYN | ACK) == SYN | ACK), -1)
     if base < 0 or lane.reach >= _KEPT:
         return False
-    known = lane.reach + any(p[FLAGS] & FIN for p in own)
-    if _heard(receiver, signals, packets, base) > known:
+    ends = 0
+    for packet in own:
+        ends |= packet[FLAGS]
+    known = lane.reach + (ends & FIN)
+    heard = _heard(receiver, signals, packets, base)
+    if base == lane.base:
+        lane.heard = heard
+    if heard > known:
         return True
-    return any(p[FLAGS] & RST and known < (p[SEQ] - base) & WRAP < BEHIND for p in own)
+    return bool(ends & RST) and any(p[FLAGS] & RST and known < (p[SEQ] - base) & WRAP < BEHIND for p in own)
 
 
 def answers_more_than_a_syn(signals: list[Packet]) -> bool:
@@ -103,14 +114,15 @@ def _foreign_reset(signals: list[Packet], packets: list[Packet], others: list[Pa
         return ""
     own = [p for p in signals if not p[FLAGS] & (RST | UNREACHABLE)] + packets
     if own:
-        usual = {p[TTL] for p in own}
-        if min(abs(reset[TTL] - ttl) for ttl in usual) > TTL_STEP:
+        usual = set(map(_ttl, own))
+        if reset[TTL] not in usual and min(abs(reset[TTL] - ttl) for ttl in usual) > TTL_STEP:
             return f"its TTL is {reset[TTL]}, that of the {side}'s other packets {', '.join(map(str, sorted(usual)))}"
         later = [p for p in own if p[ORDER] > reset[ORDER] and p[PAYLOAD] and (p[SEQ] - reset[SEQ]) & WRAP < BEHIND]
         if later:
             return f"the {side} went on sending after it"
         where = position(reset[SEQ], lane.base)
-        acked = max([position(p[ACKED], lane.base) for p in others if p[FLAGS] & 0x10], default=0)
-        if lane.base >= 0 and (where < -1 or where > max(lane.reach, acked) + (1 << 20)):
-            return "its sequence number is outside the window"
+        if lane.base >= 0 and not -1 <= where <= lane.reach + (1 << 20):
+            acked = max([position(p[ACKED], lane.base) for p in others if p[FLAGS] & 0x10], default=0)
+            if where < -1 or where > acked + (1 << 20):
+                return "its sequence number is outside the window"
     return ""

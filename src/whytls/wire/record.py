@@ -81,7 +81,7 @@ def split(data: bytes, at: int = 0) -> Split:
         add(_new(Record, (kind, version, at, at + 5, end)))
         at = end
     if at >= size:
-        return Split(records, at)
+        return _new(Split, (records, at, "", 0, 0))
     if data[at] in _CONTENT_TYPES and (at + 1 == size or data[at + 1] == 3):
         return Split(records, at, "incomplete")
     return Split(records, at, "foreign")
