@@ -50,6 +50,9 @@ SPEAKS = [
            "server", "likely", BOTH_BACK, "server-too-old", (4, 5, 41), knowing(accepted(version=OLD, cipher_suite=0xC013, group=0x17))),
     Speaks("protocol-mismatch", "hello cut off", lambda _: story(server << alert(70), coverage=Coverage(client_gap=True, snapped=True)),
            "server", "proven", BOTH, "client-too-old", (4,)),
+    Speaks("protocol-mismatch", "begun late, the client still listens",
+           lambda _: story(server << alert(70), server << fin(), client >> fin(), coverage=Coverage(start=False), tcp=False),
+           "server", "proven", BOTH, "client-too-old", (1,)),
     Speaks("protocol-mismatch", "begun late", lambda _: story(server << alert(70), coverage=Coverage(start=False), tcp=False),
            "server", "likely", BOTH, "client-too-old", (1,)),
 

@@ -95,8 +95,10 @@ def _finding(handshake: Handshake, context: Context, detail: str, chosen: int) -
 def _said(handshake: Handshake, context: Context) -> Finding:
     """The ClientHello was not captured, and the alert says it all the same; whose end is behind is then open."""
     coverage = handshake.coverage
-    # Go servers answer a client's alert with this one of their own: it is proven only as the server's first word.
-    first_word = coverage.start and coverage.client and coverage.server and not coverage.server_gap
+    # Go servers answer a client's alert with this one of their own. So it is proven as the server's first word, or where the client
+    # was still listening: one that has refused resets what still comes.
+    whole = coverage.client and coverage.server and not coverage.server_gap and handshake.server_hello is None
+    first_word = whole and (coverage.start or _client_left_last(handshake))
     return Finding(
         failing_side=context.ending.breaker or "server",
         explains=context.ending.events,
@@ -107,6 +109,12 @@ def _said(handshake: Handshake, context: Context) -> Finding:
         owners=("client", "server"),
         would_decide="a recording that holds the ClientHello",
     )
+
+
+def _client_left_last(handshake: Handshake) -> bool:
+    """Whether the client closed in order, and only after the server had."""
+    closes = [(e.kind, e.sender) for e in handshake.events if e.kind in ("fin", "rst")]
+    return closes[:2] == [("fin", "server"), ("fin", "client")]
 
 
 def _client_is_old(handshake: Handshake) -> bool:
