@@ -36,7 +36,7 @@ from struct import Struct
 from whytls.capture import ip
 from whytls.capture.flow import FLOW_COST, OVERHEAD, Datagram, Direction, Flow, Numbering
 from whytls.capture.pcap import Clock, Run
-from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, answers_plain_request, begins_midway, opening
+from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, TLS, answers_plain_request, begins_midway, opening
 from whytls.capture.tcp import BEHIND, SYN, UNREACHABLE, WRAP
 from whytls.capture.tunnel import PORTS as TUNNEL_PORTS
 
@@ -157,7 +157,7 @@ class Sieve:
                 continue  # its SYN again
             # 2. what is known of the flow
             direction = live(key)
-            data = t + (bits >> 12) * 4
+            data = t + (bits >> 10 & 0x3C)
             if stop <= t:
                 stop = end  # segmentation offload: the length is not filled in
             length = stop - data
@@ -300,7 +300,7 @@ class Sieve:
         if direction.kind < 0:
             if seq != direction.base or not payload:
                 return False
-            direction.kind = opening(payload)
+            direction.kind = TLS if payload[:2] == b"\x16\x03" else opening(payload)
             if direction.kind != FOREIGN or other.kind != FOREIGN or answers_plain_request(payload):
                 return False
         elif other.kind >= 0 or direction.size < MONOLOGUE:
