@@ -7,12 +7,14 @@ The glance is strict: whatever is out of the ordinary is left to the long road.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import islice
+from operator import itemgetter
 from struct import Struct, error
 from typing import TYPE_CHECKING, TypeVar
 
 from whytls.capture.outcome import ALERT_SIZES, FINISHED_SIZES, SHORT_ANSWER
-from whytls.capture.tcp import FIN, FLAGS, LENGTH, ORDER, RST, Packet
+from whytls.capture.tcp import FIN, FLAGS, ORDER, RST, Packet
 from whytls.wire.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, Split
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ MOST_CLIENTS = 20_000
 MOST_OF_A_CLIENT = 64  # servers of one client of which a handshake is passed on even if the server is known
 AGAIN = 60 * 10**9  # after so long it is passed on again: who talks to whom at the same time tells gateways
 MOST_OF_A_SERVER = 48  # distinct handshakes of one server; inference/profile.py keeps no more
+_order = itemgetter(ORDER)
 _PAIR = Struct(">HH").unpack_from
 SERVER_NAME, KEY_SHARE = 0, 51
 CERTIFICATE_REQUEST = 13
@@ -93,14 +96,11 @@ def _answered(reading: Reading, begun: Record, server: Split, left: int) -> int:
     """How many bytes of data records the server sent, or began to send, behind the client's flight and before the client left."""
     flight = reading.client_stream.frame_at(begun.offset)
     lane = reading.server_stream
-    behind = 0
-    heard = 0
-    for packet in reading.packets[1]:
-        if left and packet[ORDER] > left:
-            break
-        if packet[ORDER] <= flight:
-            behind += packet[LENGTH]
-        heard += packet[LENGTH]
+    packets, ends = reading.packets[1], lane.ends  # both sides are orderly: each packet begins where the last one ended
+    before = bisect_right(packets, min(flight, left) if left else flight, key=_order)
+    until = bisect_right(packets, left, key=_order) if left else len(packets)
+    behind = ends[before - 1] if before else 0
+    heard = ends[until - 1] if until else 0
     total = 0
     for kind, _, offset, start, end in reversed(server.records):
         if offset < behind:

@@ -128,7 +128,8 @@ class _Work:
     def _called(self, reading: Reading) -> tuple[str, ...]:
         """Whom the server of this connection called itself (a few): then its requests can wait for another hop."""
         server = reading.addresses[1]
-        return tuple(address_of(callee) for callee in self.sieve.calls.get(server, ()) if callee != server)
+        callees = self.sieve.calls.get(server)
+        return tuple([address_of(callee) for callee in callees if callee != server]) if callees else ()
 
     def _count(self, handshake: Handshake) -> None:
         tally = self.tally
