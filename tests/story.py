@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from whytls.capture.assemble import form_of, resumed_of
+from whytls.capture.form import form_of, resumed_of
 from whytls.capture.outcome import Circumstances, outcome_of
 from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Prelude, Side, Transport
 from whytls.wire.message import (

@@ -12,6 +12,7 @@ from socket import AF_INET, AF_INET6, inet_ntop
 
 from whytls.capture import prelude
 from whytls.capture.flow import Flow, Numbering
+from whytls.capture.form import form_of, resumed_of
 from whytls.capture.ladder import Lane, plain_messages, value_of
 from whytls.capture.outcome import AT_ONCE, NO_COURSE, Circumstances, outcome_of
 from whytls.capture.tcp import (
@@ -32,15 +33,11 @@ from whytls.capture.transport import answers_more_than_a_syn, is_cut, transport_
 from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Met, Passed, Prelude, Seen, Side
 from whytls.wire.message import Alert, Certificate, ClientHello, ServerHello, ServerKeyExchange, read
 from whytls.wire.record import looks_like_tls, split
-from whytls.wire.registry import is_tls13
-from whytls.wire.transcript import SHAPE_LETTERS, START, TABLE, advance, expected
 
 MOST_TIMES = 256  # packets of one side whose times are passed on, to tell which request waited for what
 MOST_ADDRESSES = 8192  # whose text is remembered
-MOST_FORMS, MOST_LETTERS = 1024, 64  # remembered: in how many ways handshakes went, and how long those are
 MOST_CLOSINGS = 16  # FIN and RST of one side that become events
 
-_LETTERS = {"client": SHAPE_LETTERS, "server": {kind: letter.lower() for kind, letter in SHAPE_LETTERS.items()}}
 _NO_PACKET: Packet = (0, 0, 0, 0, 0, 0, b"", 0, 0)
 _new = tuple.__new__
 _addresses: dict[bytes, str] = {}
@@ -349,31 +346,6 @@ _WHOLE = Coverage()
 _METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH"))
 
 
-_Form = tuple[str, str, tuple[str, ...]]  # shape, state, what was expected
-_forms: dict[tuple[str, int | None, bool], _Form] = {}
-
-
-def form_of(events: list[Event], version: int | None, gap: bool) -> _Form:
-    """The events in letters, and how far the handshake came with them. The letters decide the rest: few forms are ever seen."""
-    letters = "".join([_LETTERS[event[1]][event[0]] for event in events])
-    form = _forms.get((letters, version, gap))
-    if form is None:
-        state = state_of(events, version, gap)
-        form = squeezed(letters), state, expected(state)
-        if len(letters) <= MOST_LETTERS:
-            if len(_forms) >= MOST_FORMS:
-                _forms.clear()
-            _forms[letters, version, gap] = form
-    return form
-
-
-def squeezed(shape: str) -> str:
-    """A row of encrypted records of one side is one letter."""
-    while "DD" in shape or "dd" in shape:
-        shape = shape.replace("DD", "D").replace("dd", "d")
-    return shape
-
-
 def _overtaken(closing: list[Event], client: list[Event], server: list[Event]) -> bool:
     """Whether a FIN was recorded before the last bytes of its side."""
     for event in closing:
@@ -400,33 +372,6 @@ def _merged(opening: list[Event], client: list[Event], server: list[Event], clos
 
 def _key(keyed: tuple[int, Event]) -> int:
     return keyed[0]
-
-
-def state_of(events: list[Event], version: int | None, gap: bool) -> str:
-    """How far the handshake came (wire/transcript.py)."""
-    state = START
-    for event in events:
-        kind = event[0]
-        if gap or kind == "server-hello":
-            state = advance(state, event[1], kind, version, gap)
-        else:
-            state = TABLE.get((state, event[1], kind), state)
-    return state
-
-
-def resumed_of(events: list[Event], hello: ServerHello | None) -> bool:
-    """Whether keys of an earlier handshake are used: TLS 1.3 says so; before, the server goes straight to ChangeCipherSpec."""
-    if hello is None:
-        return False
-    if is_tls13(hello.version):
-        return hello.psk is not None
-    for event in events:
-        kind = event[0]
-        if kind in ("server-hello-done", "client-key-exchange", "server-key-exchange", "certificate"):
-            return False
-        if kind == "change-cipher-spec" and event[1] == "server":
-            return True
-    return False
 
 
 def seen_of(handshake: Handshake) -> Seen:
