@@ -114,7 +114,8 @@ class Reading:
         quiet = max(self.flow.until - ended_at, 0)
         coverage = self._coverage(client, server)
         transport = transport_of(self)
-        refused = self.found is not None and not self.found.upgraded
+        # Asked and not answered yet is no refusal: the recording may end there.
+        refused = self.found is not None and not self.found.upgraded and (self.found.refusal is not None or bool(closing))
         about = _new(Circumstances, (self.flow.midway, self.flow.evicted, coverage.client, coverage.server, refused, quiet))
         outcome, self.course = outcome_of(events, version, about, transport)
         if not numbering.single:

@@ -70,10 +70,9 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
         last = packets[-1]
         if last[FLAGS] & ACK and most < (last[ACKED] - base) & WRAP < BEHIND:
             most = (last[ACKED] - base) & WRAP
-    if signals:
-        last = signals[-1]
-        if last[FLAGS] & ACK and most < (last[ACKED] - base) & WRAP < BEHIND:
-            most = (last[ACKED] - base) & WRAP
+    for signal in signals:  # all of them: a RST that follows a FIN can come without a number
+        if signal[FLAGS] & ACK and most < (signal[ACKED] - base) & WRAP < BEHIND:
+            most = (signal[ACKED] - base) & WRAP
     return most
 
 
