@@ -28,6 +28,7 @@ RFC 1191; RFC 8201; RFC 2923 section 2.1.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
+from whytls.inference.ending import SILENCE
 from whytls.inference.quote import describe_hello, quote_event
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, Silent
 
@@ -49,6 +50,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return Silent()
     if ending.how == "alert" or handshake.first("foreign", "server") is not None:
         return Silent()
+    if ending.breaker == "server" and ending.how in ("fin", "rst", "close-notify") and ending.delay < SILENCE:
+        return Silent()  # it answers at once, so something did arrive
     hello_event = handshake.first("client-hello")
     if hello_event is not None and handshake.prelude is None and transport.client_acked >= hello_event.length:
         return Silent()  # it did arrive; what was not acknowledged came after it

@@ -56,7 +56,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
     # That it was reset is seen. What the hello had to do with it is not, unless the reset came before a byte of it was read.
     unread = handshake.transport.client_acked == 0  # not a byte of the ClientHello had been taken in
     placed = unread or ending.phase in ("tcp", "server-flight", "client-turn")
-    certain = ending.breaker == "server" and placed and not handshake.transport.foreign_reset and handshake.coverage.whole
+    # Whose reset it is shows beside other packets of the server's: a device that resets in its name looks the same alone.
+    known = handshake.transport.syn_ack_seen or handshake.transport.server_bytes > 0
+    certain = ending.breaker == "server" and placed and known and not handshake.transport.foreign_reset and handshake.coverage.whole
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,

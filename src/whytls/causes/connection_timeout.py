@@ -47,7 +47,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         failing_side="server",
         explains=context.ending.events,
         evidence=(Evidence(f"SYN, {len(syns)} times, no answer in {context.ending.delay / 1e9:.0f} s of recording", frames, handshake.file),),
-        confidence="proven",
+        confidence="likely" if handshake.coverage.client_gap else "proven",  # then there was a connection to speak on
+        would_decide="a recording without holes",
         facts={"address": str(handshake.server), "count": len(syns)},
         detail="once" if len(syns) == 1 else "",
     )

@@ -49,7 +49,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         failing_side="server",
         explains=context.ending.events,
         evidence=(Evidence(f"{prelude.kind}: {prelude.target or 'the target'} was refused{words}", prelude.frames, handshake.file),),
-        confidence="proven",
+        confidence="proven" if handshake.coverage.whole else "likely",
+        would_decide="the proxy's log, or a recording without holes",
         facts={"target": prelude.target or "the server", "words": words},
     )
 

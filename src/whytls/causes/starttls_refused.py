@@ -50,7 +50,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         failing_side="server",
         explains=context.ending.events,
         evidence=(Evidence(f"{prelude.kind}: the request for TLS was refused{words}", prelude.frames, handshake.file),),
-        confidence="proven" if prelude.refusal else "likely",
+        confidence="proven" if prelude.refusal and handshake.coverage.whole else "likely",
         facts={"dialect": prelude.kind.upper()},
         would_decide="the server's log",
     )

@@ -29,7 +29,7 @@ from __future__ import annotations
 from whytls.causes.cause import Cause
 from whytls.inference.foreign import dialect_of, protocol_of
 from whytls.inference.quote import describe_hello, quote_event
-from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable
+from whytls.model import Answer, Context, Event, Evidence, Finding, Fix, Handshake, NotApplicable
 
 CAUSE = Cause(
     title="the {client} spoke TLS to a port where the {server} speaks {protocol}",
@@ -53,6 +53,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
     dialect = dialect_of(answer)
     # A server that wants no PROXY header answers the header, which is plain text to it; what its port speaks stays open.
     header = handshake.prelude is not None and handshake.prelude.kind.startswith("proxy-v")
+    doubts = ("it is not the PROXY header that it answers",) if header else ()
+    if not _all_is_seen(handshake, answer):
+        doubts = (*doubts, "what the recording lacks is no step to TLS")
     return Finding(
         failing_side="client",
         explains=context.ending.events,
@@ -61,12 +64,23 @@ def look(handshake: Handshake, context: Context) -> Answer:
             Evidence(f"the server's first bytes are {protocol_of(answer)}", answer.frames, answer.file),
             *(quote_event(e, context) for e in context.ending.events[1:3] if e.kind != "foreign"),
         ),
-        confidence="likely" if header else "proven",
-        assumptions=("it is not the PROXY header that it answers",) if header else (),
-        would_decide="the same connection without the PROXY header" if header else "",
+        confidence="likely" if doubts else "proven",
+        assumptions=doubts,
+        would_decide="the same connection without the PROXY header" if header else "a recording from the start, without holes",
         facts={"protocol": protocol_of(answer), "dialect": dialect},
         detail="starttls-left-out" if dialect in _UPGRADES else dialect,
     )
+
+
+def _all_is_seen(handshake: Handshake, answer: Event) -> bool:
+    """Whether nothing is missing that could change what the answer means; the ends of hello and answer that a snap length cut off are
+    nothing of that kind."""
+    coverage, before = handshake.coverage, handshake.events[: handshake.events.index(answer)]
+    if coverage.whole:
+        return True
+    kinds = [(e.kind, e.sender) for e in before if e.kind in ("client-hello", "gap")]
+    cut_only = coverage.snapped and coverage.start and coverage.client and coverage.server
+    return cut_only and kinds[:1] == [("client-hello", "client")] and ("gap", "server") not in kinds
 
 
 def fix(finding: Finding, context: Context) -> Fix:
