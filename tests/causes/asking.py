@@ -90,7 +90,7 @@ def accepted(**fields: Any) -> Seen:
     given: dict[str, Any] = {
         "frame": 41, "file": "story.pcap", "client": OTHER, "server": SERVER, "outcome": "completed", "sni": "www.example.test",
         "version": 0x0303, "cipher_suite": 0xC02F, "group": 0x001D, "alpn": None, "chain": None, "client_certificate": False,
-        "started_at": START,
+        "started_at": START, "offered_versions": (0x0304, 0x0303),
     }  # fmt: skip
     return Seen(**{**given, **fields})
 

@@ -24,6 +24,7 @@ def accepted(**fields: Any) -> Seen:
     given: dict[str, Any] = {
         "frame": 9, "file": "story.pcap", "client": CLIENT, "server": SERVER, "outcome": "completed", "sni": "www.example.test",
         "version": 0x0303, "cipher_suite": 0xC02F, "group": 0x001D, "alpn": None, "chain": None, "client_certificate": False,
+        "offered_versions": (0x0304, 0x0303),
     }  # fmt: skip
     return Seen(**{**given, **fields})
 
@@ -64,6 +65,14 @@ def test_the_nearest_counts() -> None:
     only = single_difference(offered(sni=None), profile)
     assert only is not None
     assert only.differences == {"sni"}
+
+
+def test_a_handshake_whose_hello_was_not_recorded_proves_nothing() -> None:
+    profile = ServerProfile((accepted(sni=None, offered_versions=()),))
+    assert nearest(offered(), profile) is None
+    near = nearest(offered(sni=None), ServerProfile((*profile.completed, accepted(frame=12))))
+    assert near is not None
+    assert near.seen.frame == 12
 
 
 def test_nothing_is_proven_by_nothing() -> None:

@@ -152,7 +152,7 @@ def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[b
         return chain, None
     profile = context.server_profile
     for seen in (*profile.completed, *profile.failed):
-        if seen.chain and seen.sni == handshake.sni:
+        if seen.chain and seen.offered_versions and seen.sni == handshake.sni:  # whose hello was seen: else its name is not known
             text = f"the same server showed this chain to {seen.client.address} for the same name"
             return seen.chain, Evidence(text, (seen.frame,), seen.file)
     return None, None

@@ -32,8 +32,8 @@ class Counterfactual(NamedTuple):
 
 def nearest(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual | None:
     """The accepted handshake with the fewest differences to the hello, or None where none was seen."""
-    if profile is None or not profile.completed:
-        return None
+    if profile is None or not any(seen.offered_versions for seen in profile.completed if seen.offered_versions):
+        return None  # nobody got through of whom it is known what was offered
     offer = Offer(hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.server_name, hello.alpn)
     return _nearest(offer, profile)
 
@@ -51,7 +51,8 @@ class Offer(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _nearest(offer: Offer, profile: ServerProfile) -> Counterfactual:
-    return min((Counterfactual(differences(offer, seen), seen) for seen in profile.completed), key=lambda c: len(c.differences))
+    known = (seen for seen in profile.completed if seen.offered_versions)
+    return min((Counterfactual(differences(offer, seen), seen) for seen in known), key=lambda c: len(c.differences))
 
 
 def single_difference(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual | None:
