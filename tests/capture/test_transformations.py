@@ -20,6 +20,8 @@ from transformations import KEEPING, LOSING, Piece, Transformation, pieces, writ
 
 import whytls
 
+CORPUS = Path(__file__).resolve().parent.parent / "corpus"
+
 
 class Said(NamedTuple):
     """What is said of one connection."""
@@ -36,21 +38,29 @@ class Said(NamedTuple):
         return self[:4]
 
 
-def usable(case: Labelled) -> bool:
-    """Whether its packets are whole, so that they can be taken apart."""
-    return bool(case.label["capture"]["snaplen"] >= 1000)
+class Recorded(NamedTuple):
+    """A capture whose verdict is known."""
+
+    id: str
+    capture: bytes
+
+
+def of_the_archive() -> list[Recorded]:
+    """One capture of every kind of failure, chosen by chance once and for all, and some that went well; none whose packets were cut."""
+    whole = [case for case in labelled() if case.label["capture"]["snaplen"] >= 1000]
+    kinds: dict[tuple[str, str], Labelled] = {}
+    for case in sorted(whole, key=lambda case: sha256(case.id.encode()).digest()):
+        kinds.setdefault((case.label["cause"], case.label["sub_cause"] if case.failed else case.id[-12:]), case)
+    return [Recorded(case.id, case.capture) for case in kinds.values()]
 
 
 @cache
-def sample() -> tuple[Labelled, ...]:
-    """One capture of every kind of failure, chosen by chance once and for all, and some that went well."""
-    by_chance = sorted((case for case in labelled() if usable(case)), key=lambda case: sha256(case.id.encode()).digest())
-    kinds: dict[tuple[str, str], Labelled] = {}
-    for case in by_chance:
-        kinds.setdefault((case.label["cause"], case.label["sub_cause"] if case.failed else case.id[-12:]), case)
-    chosen = tuple(sorted(kinds.values(), key=lambda case: case.id))
-    assert len(chosen) >= 60
-    return chosen
+def sample() -> tuple[Recorded, ...]:
+    """Those, and our own recordings, with all that stands before TLS and with several connections."""
+    ours = [Recorded(path.parent.name, path.read_bytes()) for path in CORPUS.glob("*--*/capture.pcap")]
+    chosen = sorted([*of_the_archive(), *ours])
+    assert len(chosen) >= 150
+    return tuple(chosen)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +88,7 @@ def transformed(case_number: int, how: Transformation, seed: int, folder: Path) 
 
 CASES = st.integers(0, 10_000).map(lambda number: number % len(sample()))
 SEEDS = st.integers(0, 2**32 - 1)
-RULES = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RULES = settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("name", KEEPING)

@@ -16,6 +16,7 @@ from rewrap import Packet, checksum, ethernet, packets
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 WRAP = 0xFFFFFFFF
+PAUSE = 100_000_000  # ns: what comes later has not been overtaken on the way
 
 
 class Piece(NamedTuple):
@@ -147,7 +148,7 @@ def disordered(recorded: list[Piece], chance: Random) -> list[Piece]:
     for piece in recorded:
         segment = taken_apart(piece.ip)
         movable = segment is not None and not segment.flags & (SYN | RST)
-        if run and (not movable or segment is None or segment.flow != flow):
+        if run and (not movable or segment is None or segment.flow != flow or piece.time - run[0].time > PAUSE):
             shuffle()
         if movable and segment is not None:
             flow = segment.flow
