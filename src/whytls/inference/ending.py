@@ -160,7 +160,8 @@ def _first_terminal(handshake: Handshake, phase: Phase) -> tuple[int, EndingKind
             number = event.value.description if isinstance(event.value, Alert) else -1
             return index, "close-notify" if number == CLOSE_NOTIFY else "alert"
         if kind in ("fin", "rst"):
-            return index, kind
+            late = _answer_in_plain_text(handshake, index) if phase == "client-hello" and event.sender == "client" else None
+            return (index, kind) if late is None else (late, "foreign")
         if kind == "icmp-unreachable":
             return index, "unreachable"
         if kind in ("foreign", "malformed") and phase != "finished":
@@ -168,6 +169,14 @@ def _first_terminal(handshake: Handshake, phase: Phase) -> tuple[int, EndingKind
         if kind == "encrypted" and is_hidden_alert(handshake, event):
             return index, "hidden-alert"
     return None
+
+
+def _answer_in_plain_text(handshake: Handshake, index: int) -> int | None:
+    """The server's first words, where they are no TLS and came after the client had given up waiting: they tell more than the wait."""
+    if any(e.sender == "server" and e.kind not in ("syn-ack", "gap") for e in handshake.events[:index]):
+        return None
+    later = enumerate(handshake.events[index + 1 :], index + 1)
+    return next((place for place, e in later if e.sender == "server" and e.kind == "foreign"), None)
 
 
 def _closings(handshake: Handshake, index: int, side: Side) -> tuple[Event, ...]:
