@@ -111,3 +111,14 @@ def test_a_reader_that_goes_away_ends_it_quietly() -> None:
     done = subprocess.run([*COMMAND, str(FAILING)], stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_where_nothing_could_be_read_that_is_all_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("no capture\n")
+    assert main(["diagnose", str(tmp_path / "notes.txt")]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "this is text, no capture" in said.err
+    (tmp_path / "broken.pcap").write_bytes(EXPIRED.read_bytes()[:24] + b"\xff" * 400)
+    assert main(["diagnose", str(tmp_path / "broken.pcap")]) == 2
+    assert "byte 24" in capsys.readouterr().out

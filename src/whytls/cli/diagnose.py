@@ -144,9 +144,12 @@ def _report(started: Run, values: dict[str, Any], paths: list[str], style: Style
     if progress is not None:
         progress.close()
     warnings = [*started.warnings, *(folder.close() if folder is not None else ())]
-    report.close(Reading(started.tally, warnings, any(values[name] for name in _FILTERS), stopped, error))
+    nothing = started.tally.packets == 0
+    if error is None or not nothing or values["format"] != "text":  # where nothing was read, the error says all
+        report.close(Reading(started.tally, warnings, any(values[name] for name in _FILTERS), stopped, error))
     out.flush()
-    return _ending(report, values, warnings, stopped, error)
+    ending = _ending(report, values, warnings, stopped, error)
+    return 2 if ending == 0 and nothing and started.warnings else ending  # damaged before its first packet: nothing was read
 
 
 def _ending(report: Report, values: dict[str, Any], warnings: Sequence[str], stopped: bool, error: str | None) -> int:
