@@ -15,14 +15,13 @@ from whytls.inference.ending import ending_of
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
 from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Passed, Seen
-from whytls.topology import Topology
-from whytls.topology import topology as read_topology
 
 if TYPE_CHECKING:
     import os
     from datetime import datetime
 
     from whytls.filters import Filters
+    from whytls.topology import Topology
     from whytls.verdict import Verdict
 
 MOST_HELD = 2_000  # verdicts that wait for the rest of the recording; more are released as they stand
@@ -58,8 +57,12 @@ def diagnose(
     return Run([str(p) for p in paths], _topology(router, message_processor, backend, topology), _anchors(trust), _time(at), all, filters, progress)
 
 
-def _topology(router: Sequence[str], message_processor: Sequence[str], backend: Sequence[str], file: str | None) -> Topology:
-    return read_topology(router, message_processor, backend, file)
+def _topology(router: Sequence[str], message_processor: Sequence[str], backend: Sequence[str], file: str | None) -> Topology | None:
+    if not (router or message_processor or backend or file):
+        return None  # the usual call pays nothing for reading addresses and files
+    from whytls.topology import topology as read
+
+    return read(router, message_processor, backend, file)
 
 
 def _anchors(trust: str | None) -> tuple[bytes, ...] | None:
@@ -96,7 +99,7 @@ class Run:
     def __init__(
         self,
         paths: list[str],
-        who: Topology,
+        who: Topology | None,
         trust: tuple[bytes, ...] | None,
         at: int | None,
         everything: bool,

@@ -8,7 +8,6 @@ rest. Nothing is judged here but the outcome.
 from __future__ import annotations
 
 from operator import itemgetter
-from socket import AF_INET, AF_INET6, inet_ntop
 
 from whytls.capture import prelude
 from whytls.capture.flow import Flow, Numbering
@@ -452,13 +451,19 @@ def endpoints(key: bytes) -> tuple[Endpoint, Endpoint]:
     )
 
 
+def _ipv6(packed: bytes) -> str:
+    from socket import AF_INET6, inet_ntop  # 3 ms of start-up that most captures do without
+
+    return inet_ntop(AF_INET6, packed)
+
+
 def address_of(packed: bytes) -> str:
     """An address as people write it."""
     text = _addresses.get(packed)
     if text is None:
         if len(_addresses) >= MOST_ADDRESSES:
             _addresses.clear()
-        text = _addresses[packed] = inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+        text = _addresses[packed] = ".".join(map(str, packed)) if len(packed) == 4 else _ipv6(packed)
     return text
 
 
