@@ -113,7 +113,7 @@ def _missing(need: Need, handshake: Handshake) -> str:
     if need == "server-hello" and handshake.server_hello is None:
         return "a recording that holds the ServerHello"
     if need == "server-chain" and handshake.server_chain is None:
-        return "the server's certificates: a key log of this connection (TLS 1.3 hides them), or whytls check HOST:PORT"
+        return "the server's certificates: a key log of this connection (TLS 1.3 hides them), or openssl s_client -connect HOST:PORT -showcerts"
     if need == "client-chain" and handshake.client_chain is None:
         return "the client's certificates: a key log of this connection (TLS 1.3 hides them), or its keystore"
     if need == "certificate-request" and handshake.certificate_request is None:

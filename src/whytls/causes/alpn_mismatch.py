@@ -49,7 +49,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     protocols = ", ".join(refusal.hello.alpn[:6]) or "none"
     return refused_for(
         "alpn", refusal, handshake, context,
-        offered=f"ALPN offers: {protocols}", decide="whytls replay without ALPN", facts={"protocols": protocols},
+        offered=f"ALPN offers: {protocols}", decide="a try without ALPN", facts={"protocols": protocols},
     )  # fmt: skip
 
 

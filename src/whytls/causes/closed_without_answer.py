@@ -16,7 +16,7 @@ accepts decides. `connection-reset`: RST instead of FIN. `handshake-timeout`: th
 
 Fix
 ---
-Read the server's log at that second; try an older version, another name, other suites against it (`whytls replay`).
+Read the server's log at that second; try an older version, another name, other suites against it (`openssl s_client`).
 
 References
 ----------
@@ -59,7 +59,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         evidence=(*hello, *(quote_event(e, context) for e in ending.events[:3])),
         confidence="proven" if certain else "likely",
         detail=_detail(context),
-        would_decide="the server's log; whytls replay with an older version, another name, other suites",
+        would_decide="the server's log; a try with an older version, another name, other suites (openssl s_client)",
         settled_by_later=True,
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),
     )

@@ -69,11 +69,11 @@ def look(handshake: Handshake, context: Context) -> Answer:
             ending.phase, ""
         ),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
-        would_decide="the log of the end that reset; whytls replay with other versions, suites and names",
+        would_decide="the log of the end that reset; a try with other versions, suites and names (openssl s_client)",
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),
     )
 
 
 def fix(finding: Finding, context: Context) -> Fix:
     """The log of that second."""
-    return Fix("server", f"read the {finding.facts['who']}'s log, and that of any load balancer in front of it, at this second", "check")
+    return Fix(finding.owners[0], f"read the {finding.facts['who']}'s log, and that of any load balancer in front of it, at this second", "check")

@@ -60,7 +60,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         # RFC 7627 section 5.2 asks for this alert; all else in the server's flight that is answered with it has been ruled out.
         confidence="possible" if ending.alert is None else "likely" if rivals else "proven",
         assumptions=rivals,
-        would_decide="the client's own error message, or whytls replay to a server that knows the extension",
+        would_decide="the client's own error message",
     )
 
 

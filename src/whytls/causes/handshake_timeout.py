@@ -76,4 +76,4 @@ def look(handshake: Handshake, context: Context) -> Answer:
 
 def fix(finding: Finding, context: Context) -> Fix:
     """The silent end."""
-    return Fix("server", f"look at the load, the worker threads and the logs of the {finding.facts['who']} at this time", "check")
+    return Fix(finding.owners[0], f"look at the load, the worker threads and the logs of the {finding.facts['who']} at this time", "check")

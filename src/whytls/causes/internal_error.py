@@ -60,4 +60,4 @@ def look(handshake: Handshake, context: Context) -> Answer:
 
 def fix(finding: Finding, context: Context) -> Fix:
     """The log of that second."""
-    return Fix("server", f"read the {finding.facts['who']}'s log at this second", "check")
+    return Fix(finding.owners[0], f"read the {finding.facts['who']}'s log at this second", "check")

@@ -92,5 +92,7 @@ def _broken(handshake: Handshake) -> tuple[Event, str] | None:
 def fix(finding: Finding, context: Context) -> Fix:
     """The library, or the path."""
     return Fix(
-        "server", f"update the TLS library of the {finding.facts['who']}; record at both ends to see whether the bytes change on the way", "check"
+        finding.owners[0],
+        f"update the TLS library of the {finding.facts['who']}; record at both ends to see whether the bytes change on the way",
+        "check",
     )

@@ -71,7 +71,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         assumptions=weight.assumptions,
         detail=detail,
         owners=_owners(detail),
-        would_decide="the versions that the server accepts: whytls replay with another version, or its configuration (ssl_protocols)",
+        would_decide="the versions that the server accepts: its configuration (ssl_protocols), or a try with another one (openssl s_client -tls1_2)",
         settled_by_later=True,
     )
 

@@ -52,7 +52,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or handshake.server_hello is not None or refusal.hello.server_name:
         return NotApplicable()
-    decide = "the same ClientHello with a server_name: whytls replay, or openssl s_client with and without -servername"
+    decide = "the same try with and without a name (openssl s_client with and without -servername)"
     return refused_for("sni", refusal, handshake, context, decide=decide)
 
 

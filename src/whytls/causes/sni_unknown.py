@@ -47,7 +47,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or handshake.server_hello is not None or not refusal.hello.server_name:
         return NotApplicable()
-    decide = "the same ClientHello with another server_name: whytls replay; or the server's list of sites"
+    decide = "a try with another name (openssl s_client -servername), or the server's list of sites"
     return refused_for("sni", refusal, handshake, context, decide=decide, facts={"name": refusal.hello.server_name})
 
 

@@ -68,7 +68,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
 def fix(finding: Finding, context: Context) -> Fix:
     """The log of that second."""
     return Fix(
-        "server",
+        finding.owners[0],
         f"read the {finding.facts['who']}'s log at this second; record again at that end, from the start and with full packets (tcpdump -s 0)",
         "check",
     )
