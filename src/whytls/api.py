@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from whytls.capture.assemble import seen_of
 from whytls.capture.recording import Tally, handshakes
@@ -86,11 +86,6 @@ def _time(at: str | datetime | None) -> int | None:
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return int(at.timestamp()) * 1_000_000_000
-
-
-class _Waiting(NamedTuple):
-    handshake: Handshake
-    order: int
 
 
 class Run:

@@ -369,7 +369,6 @@ class ServerProfile:
     completed: tuple[Seen, ...] = ()
     failed: tuple[Seen, ...] = ()
     speaks_tls: bool = False  # it answered some ClientHello with a ServerHello
-    speaks_plain: bool = False  # it answered something with plain text
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,15 +57,6 @@ def test_the_same_again_tells_nothing_new() -> None:
     assert book.server(SERVER) is first
 
 
-def test_plain_text_is_remembered() -> None:
-    book = Profiles()
-    book.plain(SERVER)
-    known = book.server(SERVER)
-    assert known is not None
-    assert known.speaks_plain
-    assert not known.speaks_tls
-
-
 def test_sightings_of_one_server_are_bounded() -> None:
     book = Profiles()
     for number in range(5_000):

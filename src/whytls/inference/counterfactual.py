@@ -55,12 +55,6 @@ def _nearest(offer: Offer, profile: ServerProfile) -> Counterfactual:
     return min((Counterfactual(differences(offer, seen), seen) for seen in known), key=lambda c: len(c.differences))
 
 
-def single_difference(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual | None:
-    """The accepted handshake from which the hello differs in one dimension only; that dimension is the cause."""
-    found = nearest(hello, profile)
-    return found if found is not None and len(found.differences) == 1 else None
-
-
 def differences(hello: ClientHello | Offer, seen: Seen) -> frozenset[Dimension]:
     """In which dimensions the hello does not contain what the server accepted in ``seen``."""
     found: set[Dimension] = set()

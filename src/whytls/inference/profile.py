@@ -28,12 +28,6 @@ class Profiles:
             if entry is not None:
                 entry.learn(seen)
 
-    def plain(self, server: Endpoint) -> None:
-        """The server answered something with plain text."""
-        entry = _entry(self._servers, server)
-        if entry is not None and not entry.plain:
-            entry.plain, entry.snapshot = True, None
-
     def server(self, server: Endpoint) -> ServerProfile | None:
         """What is known of a server so far."""
         entry = self._servers.get(server)
@@ -57,12 +51,11 @@ def _entry(book: dict[_Key, _Entry], key: _Key) -> _Entry | None:
 
 
 class _Entry:
-    __slots__ = ("client", "completed", "failed", "plain", "snapshot")
+    __slots__ = ("client", "completed", "failed", "snapshot")
 
     def __init__(self) -> None:
         self.completed: dict[tuple[object, ...], Seen] = {}
         self.failed: dict[tuple[object, ...], Seen] = {}
-        self.plain = False
         self.snapshot: ServerProfile | None = None
         self.client: ClientProfile | None = None
 
@@ -91,5 +84,5 @@ class _Entry:
         if self.snapshot is None:
             completed, failed = tuple(self.completed.values()), tuple(self.failed.values())
             speaks = bool(completed) or any(s.version is not None for s in failed)
-            self.snapshot = ServerProfile(completed, failed, speaks_tls=speaks, speaks_plain=self.plain)
+            self.snapshot = ServerProfile(completed, failed, speaks_tls=speaks)
         return self.snapshot
