@@ -242,7 +242,6 @@ class CannotTell:
     """What the cause needs is not in the input; what would decide."""
 
     would_decide: str
-    bug: bool = False  # the cause itself raised: our bug, not the input's
 
 
 @dataclass(frozen=True, slots=True)

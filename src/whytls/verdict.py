@@ -8,23 +8,25 @@ verdict.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from typing import NamedTuple
+from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple, get_args
 
 from whytls import causes
-from whytls.causes.cause import LoadedCause, Need, resolve_owners
+from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owners
+from whytls.inference.certificate_refusal import refusal
 from whytls.inference.ending import ending_of
 from whytls.inference.quote import fatal_alert_text, side_name
 from whytls.model import (
     NO_ENDING,
     Alternative,
-    Answer,
-    CannotTell,
     Confidence,
     Confirmer,
     Context,
     Diagnosis,
+    EndingKind,
     Evidence,
     Finding,
     Fix,
@@ -62,63 +64,83 @@ def _with_ending(context: Context, handshake: Handshake) -> Context:
     return context if context.ending is not NO_ENDING else replace(context, ending=ending_of(handshake))
 
 
-@cache
-def _asked(phase: Phase, breaker: Side | None, alert: int | None, completed: bool) -> tuple[LoadedCause, ...]:
-    """The causes that are asked of a handshake that ended in this phase, by this end, with this alert; the last resorts last."""
-    found = [
-        cause
-        for cause in causes.load_all()
-        if phase in cause.declaration.phases
-        and (cause.declaration.breaker in (None, breaker) or phase == "finished")
-        and (alert is None or cause.declaration.alerts is None or alert in cause.declaration.alerts)
-        and (not completed or cause.declaration.completed)
-    ]
-    return tuple(sorted(found, key=lambda c: c.declaration.last_resort))
+class _Course(NamedTuple):
+    """What is looked at before any cause is asked: where and how it ended, and what there is to argue from."""
+
+    phase: Phase
+    how: EndingKind
+    breaker: Side | None
+    alert: int | None
+    completed: bool
+    held: tuple[bool, ...]  # the needs that the handshake answers, in the order of _HELD
+    server_defects: frozenset[str] | None  # of the chain that was refused; None: none was, or it cannot be seen
+    client_defects: frozenset[str] | None
+
+
+@lru_cache(maxsize=4096)
+def _asked(course: _Course) -> tuple[LoadedCause, ...]:
+    """The causes that are asked of a handshake with this course; the last resorts last."""
+    return tuple(sorted((c for c in causes.load_all() if _has_a_place(c.declaration, course)), key=lambda c: c.declaration.last_resort))
+
+
+def _has_a_place(cause: Cause, course: _Course) -> bool:
+    """Whether a cause's declaration admits this course."""
+    held = {need for need, held in zip(_HELD, course.held, strict=True) if held}
+    defects = course.server_defects if cause.cause_class == "server-certificate" else course.client_defects
+    return (
+        course.phase in cause.phases
+        and (cause.breaker in (None, course.breaker) or course.phase == "finished")
+        and (cause.endings is None or course.how in cause.endings)
+        and (course.alert is None or cause.alerts is None or course.alert in cause.alerts)
+        and (cause.completed or not course.completed)
+        and held.issuperset(cause.needs)
+        and (not cause.defects or defects is None or not defects.isdisjoint(cause.defects) or course.alert in cause.names)
+    )
+
+
+_HELD: tuple[Need, ...] = get_args(Need)
+_held: Callable[[Handshake], tuple[object, ...]] = attrgetter(*(need.replace("-", "_") for need in _HELD))
+
+
+def _course(handshake: Handshake, context: Context) -> _Course:
+    ending = context.ending
+    held = tuple([value is not None for value in _held(handshake)])
+    of_server = of_client = None
+    if ending.phase in ("client-turn", "server-turn", "finished"):
+        of_server, of_client = _defects(handshake, context, "server"), _defects(handshake, context, "client")
+    return _Course(ending.phase, ending.how, ending.breaker, ending.alert, handshake.outcome == "completed", held, of_server, of_client)
+
+
+def _defects(handshake: Handshake, context: Context, whose: Side) -> frozenset[str] | None:
+    try:
+        refused = refusal(handshake, context, whose)
+    except Exception:  # our bug: every cause of this chain is asked, and each says so
+        return None
+    return refused.report.slugs if refused is not None and refused.report is not None else None
 
 
 def _ask(handshake: Handshake, context: Context) -> tuple[_Ranked, list[str]]:
-    """Ask every cause: the findings, and the causes that broke."""
+    """Ask every cause that has a place in this handshake: the findings, and the causes that broke."""
     findings: _Ranked = []
     bugs: list[str] = []
     if handshake.outcome == "unfinished":
         return findings, bugs
-    ending = context.ending
-    for cause in _asked(ending.phase, ending.breaker, ending.alert, handshake.outcome == "completed"):
-        if cause.declaration.last_resort and findings:
+    for cause in _asked(_course(handshake, context)):
+        if findings and cause.declaration.last_resort:
             break
-        answer = _answer(cause, handshake, context)
+        try:
+            answer = cause.look(handshake, context)
+        except Exception as problem:  # a broken cause is a result of its own, and never the end of the run
+            bugs.append(_bug(cause, handshake, problem))
+            continue
         if type(answer) is Finding:
             findings.append((cause, answer))
-        elif type(answer) is CannotTell and answer.bug:
-            bugs.append(answer.would_decide)
     return findings, bugs
 
 
-def _answer(cause: LoadedCause, handshake: Handshake, context: Context) -> Answer:
-    for need in cause.declaration.needs:
-        missing = _missing(need, handshake)
-        if missing:
-            return CannotTell(missing)
-    try:
-        return cause.look(handshake, context)
-    except Exception as problem:  # a broken cause is a result of its own, and never the end of the run
-        place = f"{handshake.file} frame {handshake.events[0].frame}" if handshake.events else handshake.file
-        return CannotTell(f"bug in whytls: cause {cause.slug} broke on {place}: {type(problem).__name__}: {problem}", bug=True)
-
-
-def _missing(need: Need, handshake: Handshake) -> str:
-    """What the handshake lacks of a need, in words; empty when it is there."""
-    if need == "client-hello" and handshake.client_hello is None:
-        return "a recording that holds the ClientHello"
-    if need == "server-hello" and handshake.server_hello is None:
-        return "a recording that holds the ServerHello"
-    if need == "server-chain" and handshake.server_chain is None:
-        return "the server's certificates: a key log of this connection (TLS 1.3 hides them), or openssl s_client -connect HOST:PORT -showcerts"
-    if need == "client-chain" and handshake.client_chain is None:
-        return "the client's certificates: a key log of this connection (TLS 1.3 hides them), or its keystore"
-    if need == "certificate-request" and handshake.certificate_request is None:
-        return "the server's CertificateRequest"
-    return ""
+def _bug(cause: LoadedCause, handshake: Handshake, problem: Exception) -> str:
+    place = f"{handshake.file} frame {handshake.events[0].frame}" if handshake.events else handshake.file
+    return f"bug in whytls: cause {cause.slug} broke on {place}: {type(problem).__name__}: {problem}"
 
 
 def _weight(finding: Finding) -> tuple[int, int, int]:

@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
-from whytls.model import Answer, CauseClass, Confirmer, Context, Finding, Fix, Handshake, Owner, Phase, Side
+from whytls.model import Answer, CauseClass, Confirmer, Context, EndingKind, Finding, Fix, Handshake, Owner, Phase, Side
 
-Need = Literal["client-hello", "server-chain", "client-chain", "certificate-request", "server-hello"]
+# What a handshake has to hold before a cause is asked, and where it stands in a Handshake.
+Need = Literal[
+    "client-hello", "server-hello", "hello-retry-request", "server-chain", "client-chain", "certificate-request", "server-key-exchange",
+    "prelude",
+]  # fmt: skip
 
 FROM_HELLO: tuple[Phase, ...] = ("client-hello", "retry", "server-flight")
 FROM_CERTIFICATE: tuple[Phase, ...] = ("client-turn", "server-turn", "finished")
@@ -30,7 +34,10 @@ class Cause:
     owners: tuple[Owner, ...]  # cheapest first
     phases: tuple[Phase, ...]  # asked only when the handshake ended there
     breaker: Side | None = None  # asked only when this end broke off (or after both had finished, where it can be either)
+    endings: frozenset[EndingKind] | None = None  # asked only when it ended in one of these ways
     alerts: frozenset[int] | None = None  # asked only when it was one of these, or none in the clear
+    defects: frozenset[str] = frozenset()  # it is one of these of a chain: asked only where the chain has one or cannot be seen,
+    names: frozenset[int] = frozenset()  # or where the alert is one of these, which say just this
     needs: tuple[Need, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)  # by the finding's detail, where one sentence does not fit all
     who_can_confirm: Confirmer = "anyone"  # on the southbound hop, where it differs (R3: it needs the Message Processor)

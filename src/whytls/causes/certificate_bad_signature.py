@@ -37,6 +37,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"bad-signature"}),
+    names=frozenset({51}),
     references=("RFC 5280 section 6.1.3", "R7", "R24"),
     completed=True,
 )
@@ -44,14 +46,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A broken signature on the path, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"bad-signature"}),
-        names=frozenset({51}),
-        fits=frozenset({42, 46, 48}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names, fits=frozenset({42, 46, 48}))
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -45,6 +45,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"expired"}),
+    names=frozenset({45}),
     references=("RFC 5280 section 4.1.2.5", "R8", "R18", "R25"),
     completed=True,
 )
@@ -52,13 +54,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """An expired certificate on the path, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"expired"}),
-        names=frozenset({45}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -36,6 +36,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"issuer-not-ca", "path-length-exceeded"}),
     references=("RFC 5280 section 4.2.1.9",),
     completed=True,
 )
@@ -43,13 +44,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """An issuer without the right to issue, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"issuer-not-ca", "path-length-exceeded"}),
-        fits=frozenset({42, 46, 48}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, fits=frozenset({42, 46, 48}))
 
 
 def fix(finding: Finding, context: Context) -> Fix:

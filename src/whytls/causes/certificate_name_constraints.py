@@ -35,6 +35,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"name-constraints"}),
     references=("RFC 5280 section 4.2.1.10",),
     completed=True,
 )
@@ -42,13 +43,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A name outside of the CA's constraints, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"name-constraints"}),
-        fits=frozenset({42, 46, 48}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, fits=frozenset({42, 46, 48}))
 
 
 def fix(finding: Finding, context: Context) -> Fix:

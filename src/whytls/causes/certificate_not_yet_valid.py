@@ -39,6 +39,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"not-yet-valid"}),
     references=("RFC 5280 section 4.1.2.5", "R8", "R25"),
     completed=True,
 )
@@ -46,13 +47,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A certificate of the future on the path, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"not-yet-valid"}),
-        fits=frozenset({42, 46, 45}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, fits=frozenset({42, 46, 45}))
 
 
 def fix(finding: Finding, context: Context) -> Fix:

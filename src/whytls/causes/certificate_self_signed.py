@@ -38,6 +38,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"self-signed-leaf"}),
+    names=frozenset({48}),
     references=("RFC 5280 section 3.2", "R8", "R26"),
     completed=True,
 )
@@ -45,14 +47,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A self-signed leaf, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"self-signed-leaf"}),
-        names=frozenset({48}),
-        owners=("server", "client"),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -37,6 +37,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"wrong-usage"}),
+    names=frozenset({43}),
     references=("RFC 5280 section 4.2.1.12",),
     completed=True,
 )
@@ -44,13 +46,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A certificate for another purpose, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"wrong-usage"}),
-        names=frozenset({43}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -36,6 +36,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"weak-digest"}),
+    names=frozenset({71}),
     references=("RFC 9155", "RFC 9325 section 4.4"),
     completed=True,
 )
@@ -43,13 +45,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """An outdated digest on the path, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"weak-digest"}),
-        names=frozenset({71}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -36,6 +36,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"weak-key"}),
+    names=frozenset({71}),
     references=("RFC 9325 section 4.5",),
     completed=True,
 )
@@ -43,13 +45,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A key below the usual minimum, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"weak-key"}),
-        names=frozenset({71}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -39,6 +39,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"missing-intermediate"}),
+    names=frozenset({48}),
     references=("RFC 8446 section 4.4.2", "R7", "R16", "R24"),
     completed=True,
 )
@@ -46,13 +48,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A chain that stops before an issuer, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"missing-intermediate"}),
-        names=frozenset({48}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

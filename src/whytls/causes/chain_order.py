@@ -35,6 +35,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"wrong-order"}),
     references=("RFC 5246 section 7.4.2", "R16", "R24"),
     completed=True,
 )
@@ -42,13 +43,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A chain out of order, and a refusal that fits it; most clients sort, so it is never the only explanation."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"wrong-order"}),
-        fits=frozenset({42, 46, 48}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, fits=frozenset({42, 46, 48}))
 
 
 def fix(finding: Finding, context: Context) -> Fix:

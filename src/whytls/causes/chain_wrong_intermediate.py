@@ -38,6 +38,8 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    defects=frozenset({"wrong-intermediate"}),
+    names=frozenset({48}),
     references=("RFC 5280 section 6.1", "R7", "R16", "R24"),
     completed=True,
 )
@@ -45,13 +47,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A link of the chain that does not hold, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "server",
-        frozenset({"wrong-intermediate"}),
-        names=frozenset({48}),
-    )
+    return judged(handshake, context, "server", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

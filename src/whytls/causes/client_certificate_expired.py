@@ -36,6 +36,8 @@ CAUSE = Cause(
     owners=("client",),
     phases=("server-turn", "finished"),
     breaker="server",
+    defects=frozenset({"expired"}),
+    names=frozenset({45}),
     references=("RFC 5280 section 4.1.2.5", "R8", "R18", "R25"),
     completed=True,
 )
@@ -43,13 +45,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """An expired client certificate, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "client",
-        frozenset({"expired"}),
-        names=frozenset({45}),
-    )
+    return judged(handshake, context, "client", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -34,6 +34,7 @@ CAUSE = Cause(
     owners=("client",),
     phases=("server-turn", "finished"),
     breaker="server",
+    defects=frozenset({"not-yet-valid"}),
     references=("RFC 5280 section 4.1.2.5", "R8", "R25"),
     completed=True,
 )
@@ -41,13 +42,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A client certificate of the future, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "client",
-        frozenset({"not-yet-valid"}),
-        fits=frozenset({42, 46, 45}),
-    )
+    return judged(handshake, context, "client", CAUSE.defects, fits=frozenset({42, 46, 45}))
 
 
 def fix(finding: Finding, context: Context) -> Fix:

@@ -34,6 +34,8 @@ CAUSE = Cause(
     owners=("client",),
     phases=("server-turn", "finished"),
     breaker="server",
+    defects=frozenset({"wrong-usage"}),
+    names=frozenset({43}),
     references=("RFC 5280 section 4.2.1.12",),
     completed=True,
 )
@@ -41,13 +43,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A client certificate for another purpose, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "client",
-        frozenset({"wrong-usage"}),
-        names=frozenset({43}),
-    )
+    return judged(handshake, context, "client", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

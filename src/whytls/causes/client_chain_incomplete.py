@@ -36,6 +36,8 @@ CAUSE = Cause(
     owners=("client",),
     phases=("server-turn", "finished"),
     breaker="server",
+    defects=frozenset({"missing-intermediate", "wrong-intermediate"}),
+    names=frozenset({48}),
     references=("RFC 8446 section 4.4.2", "R7", "R16", "R24"),
     completed=True,
 )
@@ -43,13 +45,7 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A client chain that stops before an issuer, and a refusal that fits it."""
-    return judged(
-        handshake,
-        context,
-        "client",
-        frozenset({"missing-intermediate", "wrong-intermediate"}),
-        names=frozenset({48}),
-    )
+    return judged(handshake, context, "client", CAUSE.defects, names=CAUSE.names)
 
 
 def fix(finding: Finding, context: Context) -> Fix:

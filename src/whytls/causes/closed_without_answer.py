@@ -41,6 +41,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("tcp", "client-hello", "retry", "server-flight", "client-turn"),
     breaker="server",
+    endings=frozenset({"fin", "close-notify"}),
     references=("RFC 8446 section 6.1", "R4", "R10"),
 )
 

@@ -33,6 +33,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("server", "client"),
     phases=("tcp",),
+    endings=frozenset({"refused", "unreachable"}),
     references=("RFC 9293 section 3.5.2",),
 )
 

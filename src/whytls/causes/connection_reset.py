@@ -34,6 +34,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("server", "network"),
     phases=("tcp", "client-hello", "retry", "server-flight", "client-turn", "server-turn"),
+    endings=frozenset({"rst"}),
     references=("RFC 9293 section 3.5.2", "R4"),
 )
 

@@ -33,6 +33,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("network", "server"),
     phases=("tcp",),
+    endings=frozenset({"silence"}),
     references=("RFC 9293 section 3.8",),
 )
 

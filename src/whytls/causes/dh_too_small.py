@@ -36,6 +36,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("server-flight", "client-turn", "server-turn"),
     breaker="client",
+    needs=("server-key-exchange",),
     references=("RFC 7919", "RFC 9325 section 4.2"),
 )
 

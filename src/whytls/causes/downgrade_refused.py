@@ -37,6 +37,8 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client", "network"),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
+    endings=frozenset({"alert"}),
+    alerts=frozenset({86, 47}),
     needs=("client-hello",),
     references=("RFC 7507", "RFC 8446 section 4.1.3"),
 )

@@ -36,6 +36,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("server", "network"),
     phases=("tcp", "client-hello", "retry", "server-flight", "client-turn", "server-turn"),
+    endings=frozenset({"silence"}),
     references=("RFC 8446 section 4", "R12"),
 )
 

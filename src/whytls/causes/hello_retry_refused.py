@@ -37,7 +37,7 @@ CAUSE = Cause(
     owners=("server",),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
     breaker="client",
-    needs=("client-hello",),
+    needs=("client-hello", "hello-retry-request"),
     references=("RFC 8446 section 4.1.4",),
 )
 

@@ -29,15 +29,17 @@ from whytls.causes.cause import Cause
 from whytls.inference.quote import describe_hello, quote_event, side_name
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
+INTERNAL_ERROR = 80
+
 CAUSE = Cause(
     title="the {who} broke off with an internal error of its own",
     cause_class="hello",
     owners=("server",),
     phases=("client-hello", "retry", "server-flight", "client-turn", "server-turn", "finished"),
+    endings=frozenset({"alert"}),
+    alerts=frozenset({INTERNAL_ERROR}),
     references=("RFC 8446 section 6.2",),
 )
-
-INTERNAL_ERROR = 80
 
 
 def look(handshake: Handshake, context: Context) -> Answer:

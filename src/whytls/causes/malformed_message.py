@@ -37,6 +37,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("server", "network"),
     phases=("client-hello", "retry", "server-flight", "client-turn", "server-turn"),
+    endings=frozenset({"alert", "foreign", "fin", "rst"}),
     references=("RFC 8446 section 6.2",),
 )
 
@@ -46,8 +47,10 @@ _COMPLAINTS = frozenset({10, 22, 47, 50})
 def look(handshake: Handshake, context: Context) -> Answer:
     """A message that we cannot read either; or the peer's complaint about one that we can."""
     ending = context.ending
-    broken = _broken(handshake)
     complaint = ending.alert in _COMPLAINTS
+    if ending.how == "alert" and not complaint:
+        return NotApplicable()
+    broken = _broken(handshake)
     if broken is not None and (complaint or ending.how in ("foreign", "fin", "rst")):
         event, problem = broken
         who = side_name(event.sender, context)

@@ -35,6 +35,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("network",),
     phases=("tcp", "client-hello", "retry", "server-flight", "client-turn", "server-turn", "finished"),
+    endings=frozenset({"rst"}),
     references=("RFC 5961",),
 )
 

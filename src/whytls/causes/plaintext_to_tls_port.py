@@ -34,6 +34,7 @@ CAUSE = Cause(
     cause_class="not-tls",
     owners=("client",),
     phases=("tcp", "client-hello"),
+    endings=frozenset({"foreign"}),
     references=("RFC 9112",),
 )
 

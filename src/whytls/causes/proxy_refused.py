@@ -33,6 +33,7 @@ CAUSE = Cause(
     cause_class="not-tls",
     owners=("client", "network"),
     phases=("tcp", "client-hello"),
+    needs=("prelude",),
     references=("RFC 9110 section 9.3.6", "RFC 1928"),
 )
 

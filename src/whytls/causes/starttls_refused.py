@@ -34,6 +34,7 @@ CAUSE = Cause(
     cause_class="not-tls",
     owners=("server", "network"),
     phases=("tcp", "client-hello"),
+    needs=("prelude",),
     references=("RFC 3207", "RFC 2595"),
 )
 

@@ -37,6 +37,7 @@ CAUSE = Cause(
     cause_class="not-tls",
     owners=("client", "server"),
     phases=("tcp", "client-hello"),
+    endings=frozenset({"foreign"}),
     references=("RFC 8446 section 5.1", "RFC 3207"),
 )
 

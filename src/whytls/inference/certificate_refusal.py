@@ -51,6 +51,7 @@ CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 71, 113, 114
 UNKNOWN_CA = 48  # names several defects: with a hidden chain only "untrusted" may be read off it, the others are alternatives
 GENERIC = frozenset({42, 46, 49})  # Go says 42, JSSE 46, GnuTLS servers 49 and then 42, whatever is wrong
 IN_SIGHT = frozenset({"self-signed-leaf", "wrong-intermediate"})  # what a chain that was captured shows, or does not have
+MOST_SPANS = 8  # of one chain and host; a recording that goes on for years has few
 # Defects that every client that checks certificates at all must mind; the others depend on the client's settings.
 WEIGHTY = frozenset({
     "expired", "not-yet-valid", "name-mismatch", "self-signed-leaf", "missing-intermediate", "wrong-intermediate", "bad-signature",
@@ -161,11 +162,10 @@ def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[b
 def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], whose: Side) -> ChainReport:
     at = context.at if context.at is not None else handshake.started_at
     host = (handshake.sni or None) if whose == "server" else None
-    second = at - at % 1_000_000_000  # certificates count in seconds
-    report = _report(chain, second, host, _Anchors(context.trust), whose, ())
-    gap = report.find("missing-intermediate")
+    report = _report(chain, at, host, _Anchors(context.trust), whose, ())
+    gap = report.find("missing-intermediate") if "missing-intermediate" in report.slugs else None
     known = _known(context) if gap is not None and not gap.certain else ()
-    return _report(chain, second, host, _Anchors(context.trust), whose, known) if known else report
+    return _report(chain, at, host, _Anchors(context.trust), whose, known) if known else report
 
 
 class _Anchors:
@@ -183,12 +183,24 @@ class _Anchors:
         return id(self.given)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
+def _reports(chain: tuple[bytes, ...], host: str | None, anchors: _Anchors, whose: Side, known: tuple[bytes, ...]) -> list[ChainReport]:
+    """What was said of a chain that holds for a span of time: handshakes that fail in a storm bring the same ones many times."""
+    return []
+
+
 def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: _Anchors, whose: Side, known: tuple[bytes, ...]) -> ChainReport:
-    """A chain judged at a second: handshakes that fail in a storm bring the same ones many times."""
+    """A chain judged at a time; said again where nothing began or ceased to be valid since."""
+    said = _reports(chain, host, anchors, whose, known)
+    for report in said:
+        if report.steady is not None and report.steady[0] <= at < report.steady[1]:
+            return report
     from whytls.pki.chain import examine
 
-    return examine(chain, at=at, host=host, anchors=anchors.given, purpose=whose, known=known)
+    report = examine(chain, at=at - at % 1_000_000_000, host=host, anchors=anchors.given, purpose=whose, known=known)
+    if report.steady is not None and len(said) < MOST_SPANS:
+        said.append(report)
+    return report
 
 
 def _known(context: Context) -> tuple[bytes, ...]:

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from whytls.pki import faults
 from whytls.pki.cache import Bounded
-from whytls.pki.certificate import Certificate, read
+from whytls.pki.certificate import SECOND, Certificate, read
 from whytls.pki.defect import Defect, Purpose
 from whytls.pki.links import self_signed, verifies
 from whytls.pki.name import NameMatch, match
@@ -61,6 +61,8 @@ class ChainReport:
     superfluous: tuple[int, ...] = ()
     anchored: bool | None = None  # the path ends in an anchor with every signature right; None: no anchors were given
     other_paths: int = 0  # how many more there are (cross-signing)
+    slugs: frozenset[str] = frozenset()  # of all defects
+    steady: tuple[int, int] | None = None  # from when until before when the same is said; None: the defects hold for this time
 
     @property
     def leaf(self) -> Certificate | None:
@@ -106,13 +108,30 @@ def examine(
     of_name = _name(name, host, structure.certificates[0]) if name else ()
     defects = [*_validity(path, at, anchors_known=anchors is not None), *of_name, *judged.defects]
     last = structure.certificates[sent[-1]]
+    slugs = frozenset([defect.slug for defect in defects])
     return ChainReport(
         certificates=structure.certificates, purpose=purpose, at=at, host=host, defects=tuple(defects), name=name, path=sent,
         path_certificates=tuple(node.certificate for node in path.nodes), ends_at=path.ending, last_issuer=last.issuer,
         last_self_signed=self_signed(last), superfluous=judged.superfluous,
         anchored=None if anchors is None else path.ending == "anchor" and not path.broken,
-        other_paths=len(structure.judged) - 1,
+        other_paths=len(structure.judged) - 1, slugs=slugs, steady=None if slugs & _OF_TIME else _steady(structure, at),
     )  # fmt: skip
+
+
+_OF_TIME = frozenset({"expired", "not-yet-valid"})  # these quote the time at which they were found
+
+
+def _steady(structure: _Structure, at: int) -> tuple[int, int]:
+    """The span around a time in which no certificate of any path begins or ceases to be valid, so that nothing that was found changes."""
+    since, until = FIRST_TLS, 1 << 63
+    for judged in structure.judged:
+        for node in judged.path.nodes:
+            for turn in (node.certificate.not_before, (node.certificate.not_after or 0) // SECOND * SECOND + SECOND):
+                if turn is not None and since < turn <= at:
+                    since = turn
+                elif turn is not None and at < turn < until:
+                    until = turn
+    return (since, until) if at >= FIRST_TLS else (0, FIRST_TLS)
 
 
 def in_system_store(report: ChainReport) -> bool | None:
