@@ -15,8 +15,7 @@ replace any field of the Handshake.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from whytls.capture.form import form_of, resumed_of
 from whytls.capture.outcome import Circumstances, outcome_of
@@ -44,6 +43,15 @@ TLS12_SUITES = (0xC02F, 0xC030, 0xC02B, 0xC02C, 0x009C, 0x009D, 0x002F, 0x0035)
 TLS13_SUITES = (0x1301, 0x1302, 0x1303)
 GROUPS = (0x001D, 0x0017, 0x0018)
 SCHEMES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
+
+
+_Changed = TypeVar("_Changed", bound=tuple[Any, ...])
+
+
+def replace(value: _Changed, **changes: Any) -> _Changed:
+    """The value with some of its fields changed."""
+    changed: _Changed = value._replace(**changes)  # type: ignore[attr-defined]  # all values of ours are NamedTuples
+    return changed
 
 
 class Thing(NamedTuple):

@@ -1,8 +1,8 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from story import replace
 from whytls.exceptions import UsageError
 from whytls.filters import Filters, moment
 from whytls.model import Diagnosis, Endpoint, Handshake

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from story import alert, client, fin, hello, server, story
+from story import alert, client, fin, hello, replace, server, story
 from whytls import verdict
 from whytls.causes.cause import Cause, LoadedCause, resolve_owners
 from whytls.model import Answer, Artefact, CannotTell, Context, Coverage, Diagnosis, Evidence, Finding, Fix, Handshake, NotApplicable, Silent

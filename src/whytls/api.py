@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from whytls.capture.assemble import seen_of
 from whytls.capture.recording import Tally, handshakes
@@ -195,7 +194,7 @@ class _Recording:
     def _released(self, handshake: Handshake) -> Iterator[Diagnosis]:
         """Give up waiting: the verdict as it stands, with a warning that it is early where it is open."""
         diagnosis, still_open = self._verdict(handshake, whole=False)
-        yield from self._shown(replace(diagnosis, warnings=(*diagnosis.warnings, EARLY)) if still_open else diagnosis)
+        yield from self._shown(diagnosis._replace(warnings=(*diagnosis.warnings, EARLY)) if still_open else diagnosis)
 
     def _shown(self, diagnosis: Diagnosis) -> Iterator[Diagnosis]:
         if self.run.wanted(diagnosis):
@@ -207,8 +206,7 @@ class _Recording:
         return judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
 
 
-@dataclass(frozen=True, slots=True)
-class CausePage:
+class CausePage(NamedTuple):
     """What ``whytls explain`` shows of a cause."""
 
     slug: str

@@ -2,13 +2,13 @@
 
 Everything that can show a handshake (capture, probe, replay, log line) becomes a Handshake; everything else that is known
 becomes the Context; a verdict is a Diagnosis. All values are frozen. The module judges nothing and imports only ``wire``.
-Those of which a storm of failures makes millions are NamedTuples, not dataclasses: they cost a quarter of the time.
+They are NamedTuples, not dataclasses: a storm of failures makes millions of them, and at start-up their classes cost a fifth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class Event(NamedTuple):
         return (self.first_frame, self.frame) if self.first_frame and self.first_frame != self.frame else (self.frame,)
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(NamedTuple):
     """How much of the handshake the recording holds; a verdict may not use what was not recorded."""
 
     start: bool = True  # the connection's first packet was seen (SYN), or its first bytes are the ClientHello
@@ -109,8 +108,7 @@ class Transport(NamedTuple):
 _NOTHING_OF_TCP = Transport()
 
 
-@dataclass(frozen=True, slots=True)
-class Prelude:
+class Prelude(NamedTuple):
     """What stood in front of TLS on the connection."""
 
     kind: str  # smtp, imap, pop3, ftp, ldap, postgresql, mysql, xmpp, http-connect, socks4, socks5, proxy-v1, proxy-v2
@@ -120,8 +118,7 @@ class Prelude:
     refusal: str | None = None  # the other end's words, where it refused
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
+class Handshake(NamedTuple):
     """One attempt, from its first packet to its end."""
 
     client: Endpoint
@@ -157,7 +154,10 @@ class Handshake:
 
     def first(self, kind: EventKind, sender: Side | None = None) -> Event | None:
         """The first event of that kind (of that sender)."""
-        return next((e for e in self.events if e.kind == kind and (sender is None or e.sender == sender)), None)
+        for event in self.events:  # a loop: a generator would cost three times as much, and every cause asks
+            if event.kind == kind and (sender is None or event.sender == sender):
+                return event
+        return None
 
     def all(self, kind: EventKind, sender: Side | None = None) -> list[Event]:
         """All events of that kind (of that sender)."""
@@ -227,25 +227,25 @@ class Alternative(NamedTuple):
     cause_class: CauseClass | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class NotApplicable:
     """The cause has no place in this handshake."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class Silent:
     """The cause was asked, all that it needs was there, and it is not this."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class CannotTell:
+
+class CannotTell(NamedTuple):
     """What the cause needs is not in the input; what would decide."""
 
     would_decide: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A cause speaks: what it explains, on what evidence, how sure, under which assumptions.
 
     ``explains`` are the events of the ending that it accounts for (this alert, this close); ranking compares only that,
@@ -256,7 +256,7 @@ class Finding:
     explains: tuple[Event, ...]
     evidence: tuple[Evidence, ...]
     confidence: Confidence
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
     assumptions: tuple[str, ...] = ()
     detail: str = ""  # a slug, where the cause has several forms
     owners: tuple[Owner, ...] = ()  # empty: the cause's own; "server" stands for gateway or backend and is resolved by hop
@@ -267,8 +267,7 @@ class Finding:
 Answer = NotApplicable | Silent | CannotTell | Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """The verdict on one handshake; the fields are the JSON contract of docs/design.md."""
 
     cause: str | None  # None: the handshake did not fail
@@ -299,8 +298,7 @@ class Diagnosis:
 NO_ENDING = Ending("tcp", "none", None)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What is known besides the handshake; all optional: a cause that needs what is not there says CannotTell."""
 
     ending: Ending = NO_ENDING
@@ -361,17 +359,21 @@ class Passed(NamedTuple):
     called: tuple[str, ...] = ()  # addresses that the server called itself
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # known by identity: what is worked out of one is remembered with it
 class ServerProfile:
-    """What a recording shows of one server (address and port): distinct handshakes, a bounded number of each kind."""
+    """What a recording shows of one server (address and port): distinct handshakes, a bounded number of each kind.
 
-    completed: tuple[Seen, ...] = ()
-    failed: tuple[Seen, ...] = ()
-    speaks_tls: bool = False  # it answered some ClientHello with a ServerHello
+    Known by identity, unlike the other values: what is worked out of one is remembered with it.
+    """
+
+    __slots__ = ("completed", "failed", "speaks_tls")
+
+    def __init__(self, completed: tuple[Seen, ...] = (), failed: tuple[Seen, ...] = (), speaks_tls: bool = False) -> None:
+        self.completed = completed
+        self.failed = failed
+        self.speaks_tls = speaks_tls  # it answered some ClientHello with a ServerHello
 
 
-@dataclass(frozen=True, slots=True)
-class ClientProfile:
+class ClientProfile(NamedTuple):
     """What a recording shows of one client address."""
 
     completed: tuple[Seen, ...] = ()

@@ -9,7 +9,6 @@ verdict.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple, get_args
@@ -61,7 +60,7 @@ def judge(handshake: Handshake, context: Context) -> Verdict:
 
 def _with_ending(context: Context, handshake: Handshake) -> Context:
     """The context with the handshake's ending in it, unless its maker has put it there."""
-    return context if context.ending is not NO_ENDING else replace(context, ending=ending_of(handshake))
+    return context if context.ending is not NO_ENDING else context._replace(ending=ending_of(handshake))
 
 
 class _Course(NamedTuple):

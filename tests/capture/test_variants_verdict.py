@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from rewrap import CAPTURES, Packet, ethernet, packets, variants
 from rewrap_files import pcap, rotated
 
 import whytls
+from story import replace
 from whytls.model import Diagnosis, Endpoint, Evidence
 
 NAMES = {f"{path.stem}: {name}": (path, name) for path in CAPTURES for name in variants(path)}

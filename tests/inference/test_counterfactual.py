@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from story import CLIENT, SERVER, hello
-from whytls.inference.counterfactual import differences, nearest
+from whytls.inference.counterfactual import nearest
 from whytls.model import Seen, ServerProfile
 from whytls.wire.message import ClientHello
 
@@ -51,7 +53,9 @@ def accepted(**fields: Any) -> Seen:
     ],
 )
 def test_differences(hello_fields: dict[str, Any], seen_fields: dict[str, Any], found: set[str]) -> None:
-    assert differences(offered(**hello_fields), accepted(**seen_fields)) == found
+    near = nearest(offered(**hello_fields), ServerProfile((accepted(**seen_fields),)))
+    assert near is not None
+    assert near.differences == found
 
 
 def test_the_nearest_counts() -> None:
@@ -80,3 +84,19 @@ def test_nothing_is_proven_by_nothing() -> None:
     same = nearest(offered(), ServerProfile((accepted(),)))
     assert same is not None
     assert same.differences == frozenset()
+
+
+SIGHTINGS = st.builds(
+    lambda sni, version, suite, group, alpn: {"sni": sni, "version": version, "cipher_suite": suite, "group": group, "alpn": alpn},
+    st.sampled_from((None, "www.example.test", "b.example.test")), st.sampled_from((0x0301, 0x0303)), st.sampled_from((0xC02F, 0x002F)),
+    st.sampled_from((None, 0x001D, 0x0018)), st.sampled_from((None, "h2")),
+)  # fmt: skip
+
+
+@given(st.lists(SIGHTINGS, min_size=1, max_size=12), st.sampled_from((None, "www.example.test", "c.example.test")))
+def test_the_nearest_of_many_is_the_first_of_those_with_the_fewest_differences(sightings: list[dict[str, Any]], name: str | None) -> None:
+    hello = offered(sni=name, suites=(0xC02F,), groups=(0x001D,), alpn=("http/1.1",))
+    completed = [accepted(**fields, frame=frame) for frame, fields in enumerate(sightings, 1)]
+    one_by_one = [near for seen in completed if (near := nearest(hello, ServerProfile((seen,)))) is not None]
+    near = nearest(hello, ServerProfile(tuple(completed)))
+    assert near == min(one_by_one, key=lambda n: len(n.differences))

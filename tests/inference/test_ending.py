@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -22,6 +21,7 @@ from story import (
     hello,
     key_exchange,
     malformed,
+    replace,
     retry,
     rst,
     server,

@@ -1,7 +1,8 @@
 """Diagnoses made by hand, for the tests of reports."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from story import replace
 from whytls.model import Alternative, Artefact, Diagnosis, Endpoint, Event, Evidence, Fix, Handshake
 from whytls.wire.message import Alert, ClientHello
 

@@ -1,11 +1,11 @@
 import csv
 import re
-from dataclasses import replace
 from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
 
 from samples import GOOD, SNI_MISSING
 
+from story import replace
 from whytls.model import Diagnosis
 from whytls.report import certificates
 from whytls.report.certificates import CertificateFolder

@@ -1,13 +1,13 @@
 import importlib.resources
 import json
 import tracemalloc
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 from samples import GOOD, LIKELY, SNI_MISSING, Tally
 
+from story import replace
 from whytls.model import Diagnosis
 from whytls.report.json import SCHEMA, JsonReport, as_dict
 from whytls.report.reading import Reading

@@ -1,9 +1,9 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from samples import BACKEND, BEGAN, CLIENT, HELLO, SNI_MISSING
 
+from story import replace
 from whytls.exceptions import UsageError
 from whytls.model import Coverage, Endpoint, Event, Handshake, Prelude, Transport
 from whytls.report.ladder import draw, find, ladder

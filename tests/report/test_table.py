@@ -1,10 +1,10 @@
 import csv
 import io
-from dataclasses import replace
 
 import pytest
 from samples import GOOD, SNI_MISSING, Tally
 
+from story import replace
 from whytls.model import Diagnosis
 from whytls.report.reading import Reading
 from whytls.report.table import COLUMNS, TableReport, cell

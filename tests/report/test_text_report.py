@@ -1,8 +1,8 @@
-from dataclasses import replace
 
 import pytest
 from samples import CLIENT, GOOD, LIKELY, SNI_MISSING, Tally
 
+from story import replace
 from whytls.model import Diagnosis, Endpoint, Evidence
 from whytls.report import text
 from whytls.report.reading import Reading

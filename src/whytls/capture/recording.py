@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from whytls.capture.assemble import Reading, address_of, endpoints, seen_of
@@ -35,18 +34,20 @@ class Recording(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Tally:
     """What was read, for the summary; filled while recordings are read."""
 
-    packets: int = 0
-    bytes: int = 0  # of the packets, as far as they were recorded
-    flows: int = 0  # TCP connections, whatever they carry
-    handshakes: int = 0
-    completed: int = 0
-    failed: int = 0
-    unfinished: int = 0
-    not_tls: int = 0  # TCP connections that carry something else
+    __slots__ = ("bytes", "completed", "failed", "flows", "handshakes", "not_tls", "packets", "unfinished")
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.bytes = 0  # of the packets, as far as they were recorded
+        self.flows = 0  # TCP connections, whatever they carry
+        self.handshakes = 0
+        self.completed = 0
+        self.failed = 0
+        self.unfinished = 0
+        self.not_tls = 0  # TCP connections that carry something else
 
 
 def handshakes(recording: Recording, *, everything: bool = False, tally: Tally | None = None) -> Iterator[Handshake | Seen | Met | Passed]:

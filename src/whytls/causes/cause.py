@@ -9,9 +9,8 @@ captured" becomes CannotTell in one place (verdict.py) and a cause stays a page 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Literal
+from types import MappingProxyType, ModuleType
+from typing import Literal, NamedTuple
 
 from whytls.model import Answer, CauseClass, Confirmer, Context, EndingKind, Finding, Fix, Handshake, Owner, Phase, Side
 
@@ -25,8 +24,7 @@ FROM_HELLO: tuple[Phase, ...] = ("client-hello", "retry", "server-flight")
 FROM_CERTIFICATE: tuple[Phase, ...] = ("client-turn", "server-turn", "finished")
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The declaration of a cause; what it decides is in its module's ``look`` and ``fix``."""
 
     title: str  # one sentence that stands alone; {fact} are the finding's facts
@@ -39,15 +37,14 @@ class Cause:
     defects: frozenset[str] = frozenset()  # it is one of these of a chain: asked only where the chain has one or cannot be seen,
     names: frozenset[int] = frozenset()  # or where the alert is one of these, which say just this
     needs: tuple[Need, ...] = ()
-    titles: Mapping[str, str] = field(default_factory=dict)  # by the finding's detail, where one sentence does not fit all
+    titles: Mapping[str, str] = MappingProxyType({})  # by the finding's detail, where one sentence does not fit all
     who_can_confirm: Confirmer = "anyone"  # on the southbound hop, where it differs (R3: it needs the Message Processor)
     references: tuple[str, ...] = ()
     completed: bool = False  # also asked of handshakes that completed on the wire
     last_resort: bool = False  # asked only when no other cause has found anything
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedCause:
+class LoadedCause(NamedTuple):
     """A cause file, imported."""
 
     slug: str

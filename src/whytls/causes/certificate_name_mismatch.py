@@ -28,8 +28,6 @@ RFC 9525; RFC 6125; RFC 5280 section 4.2.1.6; runbook R6, R15, R23.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, judged, refusal
 from whytls.inference.client_habit import names_only_when_told
@@ -68,7 +66,7 @@ def _with_names(answer: Answer, host: str) -> Answer:
     if not isinstance(answer, Finding):
         return answer
     presented = answer.facts.get("presented") or ()
-    return replace(answer, facts={**answer.facts, "host": host, "names": _names(tuple(presented))})
+    return answer._replace(facts={**answer.facts, "host": host, "names": _names(tuple(presented))})
 
 
 def _common_name(handshake: Handshake, context: Context) -> Finding | None:
@@ -77,7 +75,7 @@ def _common_name(handshake: Handshake, context: Context) -> Finding | None:
     if refused is None or refused.report is None or not refused.report.has("cn-only"):
         return None
     answer = judged(handshake, context, "server", frozenset({"cn-only"}))
-    return replace(answer, detail="cn-only") if isinstance(answer, Finding) else None
+    return answer._replace(detail="cn-only") if isinstance(answer, Finding) else None
 
 
 def _without_name(handshake: Handshake, context: Context) -> Answer:

@@ -19,9 +19,8 @@ to somebody else for the same name in TLS 1.2, makes ``likely``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close, traffic
@@ -59,8 +58,7 @@ WEIGHTY = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateRefusal:
+class CertificateRefusal(NamedTuple):
     """A refusal at the place where a certificate is judged."""
 
     whose: Side  # the side whose certificate was refused

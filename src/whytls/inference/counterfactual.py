@@ -32,52 +32,77 @@ class Counterfactual(NamedTuple):
 
 def nearest(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual | None:
     """The accepted handshake with the fewest differences to the hello, or None where none was seen."""
-    if profile is None or not any(seen.offered_versions for seen in profile.completed if seen.offered_versions):
+    if profile is None or not profile.completed:
+        return None
+    points = _points(profile)
+    if not points:
         return None  # nobody got through of whom it is known what was offered
-    offer = Offer(hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.server_name, hello.alpn)
-    return _nearest(offer, profile)
+    offer = Offer(hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.alpn)
+    name = hello.server_name or None
+    best: tuple[int, int] | None = None
+    found: Counterfactual | None = None
+    for point, first, by_name in points:
+        differs = differences(offer, point)
+        same_name = by_name.get(name)
+        place, seen = first if same_name is None else same_name
+        weight = (len(differs) + (same_name is None), place)
+        if best is None or weight < best:
+            best, found = weight, Counterfactual(differs | _BY_NAME if same_name is None else differs, seen)
+    return found
 
 
 class Offer(NamedTuple):
-    """What a hello offers, without what differs from one connection to the next: clients that try again offer the same."""
+    """What a hello offers, without its server name and what differs from one connection to the next: one make of client offers the same."""
 
     versions: tuple[int, ...]
     cipher_suites: tuple[int, ...]
     groups: tuple[int, ...] | None
     signature_algorithms: tuple[int, ...] | None
-    server_name: str | None
     alpn: tuple[str, ...] | None
 
 
+class Point(NamedTuple):
+    """What a server accepted, whatever the name: one point of what it supports."""
+
+    version: int | None
+    cipher_suite: int | None
+    group: int | None
+    signatures: frozenset[str]  # the usual kinds of keys for which the accepted hello offered signature schemes
+    alpn: str | None
+
+
+_Placed = tuple[int, Seen]  # a sighting, and its place among those of its server
+_BY_NAME: frozenset[Dimension] = frozenset({"sni"})
+
+
 @lru_cache(maxsize=1024)
-def _nearest(offer: Offer, profile: ServerProfile) -> Counterfactual:
-    known = (seen for seen in profile.completed if seen.offered_versions)
-    return min((Counterfactual(differences(offer, seen), seen) for seen in known), key=lambda c: len(c.differences))
+def _points(profile: ServerProfile) -> list[tuple[Point, _Placed, dict[str | None, _Placed]]]:
+    """The distinct points that a server's accepted handshakes show, each with the first sighting of it, whatever the name and by name."""
+    points: dict[Point, tuple[Point, _Placed, dict[str | None, _Placed]]] = {}
+    for place, seen in enumerate(profile.completed):
+        if seen.offered_versions:
+            signatures = _kinds(seen.offered_signature_algorithms) & _USUAL
+            point = Point(seen.version, seen.cipher_suite, seen.group, signatures, seen.alpn)
+            known = points.setdefault(point, (point, (place, seen), {}))
+            known[2].setdefault(seen.sni or None, (place, seen))
+    return list(points.values())
 
 
-def differences(hello: ClientHello | Offer, seen: Seen) -> frozenset[Dimension]:
-    """In which dimensions the hello does not contain what the server accepted in ``seen``."""
+@lru_cache(maxsize=4096)
+def differences(offer: Offer, point: Point) -> frozenset[Dimension]:
+    """In which dimensions, other than the name, a hello does not contain what the server accepted."""
     found: set[Dimension] = set()
-    if seen.version is not None and seen.version not in hello.versions:
+    if point.version is not None and point.version not in offer.versions:
         found.add("version")
-    if seen.cipher_suite is not None and seen.cipher_suite not in hello.cipher_suites:
+    if point.cipher_suite is not None and point.cipher_suite not in offer.cipher_suites:
         found.add("suite")  # also where the version differs: what the server would have chosen in the hello's own is not known
-    if seen.group is not None and hello.groups is not None and seen.group not in hello.groups:
+    if point.group is not None and offer.groups is not None and point.group not in offer.groups:
         found.add("group")
-    if not _signatures_cover(hello, seen):
-        found.add("signature")
-    if (hello.server_name or None) != (seen.sni or None):
-        found.add("sni")
-    if seen.alpn is not None and hello.alpn is not None and seen.alpn not in hello.alpn:
+    if offer.signature_algorithms is not None and not point.signatures <= _kinds(offer.signature_algorithms):
+        found.add("signature")  # every kind that the accepted hello offered has to be offered: what was used is not known
+    if point.alpn is not None and offer.alpn is not None and point.alpn not in offer.alpn:
         found.add("alpn")
     return frozenset(found)
-
-
-def _signatures_cover(hello: ClientHello | Offer, seen: Seen) -> bool:
-    """Whether the hello offers every kind of signature that the accepted hello offered (what was used is not known)."""
-    if hello.signature_algorithms is None or not seen.offered_signature_algorithms:
-        return True
-    return _kinds(seen.offered_signature_algorithms) & _USUAL <= _kinds(hello.signature_algorithms)
 
 
 _USUAL = frozenset({"rsa", "ecdsa"})

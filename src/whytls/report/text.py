@@ -7,7 +7,6 @@ and three numbers, so that a storm of millions of failures takes the memory of i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from whytls.model import Alternative, Diagnosis, Endpoint, Evidence, Fix, Hop, Owner, Side
@@ -125,7 +124,7 @@ class TextReport:
         fresh = tuple(text for text in d.warnings if text not in self._told)
         if len(self._told) < MOST_GROUPS:
             self._told.update(fresh[:1])
-        return d if fresh == d.warnings else replace(d, warnings=fresh)
+        return d if fresh == d.warnings else d._replace(warnings=fresh)
 
     def _place(self, d: Diagnosis) -> str:
         return f"{visible(d.file)} #{d.frame}" if self._files > 1 and d.file else f"#{d.frame}"
