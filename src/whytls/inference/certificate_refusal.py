@@ -158,12 +158,16 @@ def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[b
 
 
 def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], whose: Side) -> ChainReport:
-    at = context.at if context.at is not None else handshake.started_at
+    at = _judged_at(handshake, context)
     host = (handshake.sni or None) if whose == "server" else None
     report = _report(chain, at, host, _Anchors(context.trust), whose, ())
     gap = report.find("missing-intermediate") if "missing-intermediate" in report.slugs else None
     known = _known(context) if gap is not None and not gap.certain else ()
     return _report(chain, at, host, _Anchors(context.trust), whose, known) if known else report
+
+
+def _judged_at(handshake: Handshake, context: Context) -> int:
+    return context.at if context.at is not None else handshake.started_at
 
 
 class _Anchors:
@@ -181,7 +185,7 @@ class _Anchors:
         return id(self.given)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _reports(chain: tuple[bytes, ...], host: str | None, anchors: _Anchors, whose: Side, known: tuple[bytes, ...]) -> list[ChainReport]:
     """What was said of a chain that holds for a span of time: handshakes that fail in a storm bring the same ones many times."""
     return []
@@ -191,12 +195,12 @@ def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: _Ancho
     """A chain judged at a time; said again where nothing began or ceased to be valid since."""
     said = _reports(chain, host, anchors, whose, known)
     for report in said:
-        if report.steady is not None and report.steady[0] <= at < report.steady[1]:
+        if report.steady[0] <= at < report.steady[1]:
             return report
     from whytls.pki.chain import examine
 
     report = examine(chain, at=at - at % 1_000_000_000, host=host, anchors=anchors.given, purpose=whose, known=known)
-    if report.steady is not None and len(said) < MOST_SPANS:
+    if len(said) < MOST_SPANS:
         said.append(report)
     return report
 
@@ -312,7 +316,7 @@ def _ending_evidence(context: Context, refused: CertificateRefusal) -> tuple[Evi
 def _certificate_evidence(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect) -> tuple[Evidence, ...]:
     event = handshake.first("certificate", refused.whose)
     frames = event.frames if event is not None and refused.borrowed is None else ()
-    line = Evidence(describe_defect(defect, refused.chain or (), refused.whose, context), frames, handshake.file, defect.certificate)
+    line = Evidence(describe_defect(defect, refused.chain or (), refused.whose, _judged_at(handshake, context), context), frames, handshake.file, defect.certificate)
     return (line,) if refused.borrowed is None else (refused.borrowed, line)
 
 

@@ -15,7 +15,7 @@ _Answer = TypeVar("_Answer")
 
 
 def remembered(function: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
-    """Keep a pure function's last two answers; its first argument is the handshake, and all are positional."""
+    """Keep a pure function's last two answers; its first argument is the handshake or its context, and all are positional."""
     newer: tuple[tuple[object, ...], _Answer] | None = None
     older: tuple[tuple[object, ...], _Answer] | None = None
 

@@ -61,6 +61,8 @@ class _Entry:
 
     def learn(self, seen: Seen) -> None:
         kept = self.completed if seen.outcome == "completed" else self.failed
+        if len(kept) >= MOST_SEEN:
+            return
         key = (
             seen.sni,
             seen.version,
@@ -71,7 +73,7 @@ class _Entry:
             seen.alert,
             seen.offered_signature_algorithms,
         )
-        if key not in kept and len(kept) < MOST_SEEN:
+        if key not in kept:
             kept[key] = seen
             self.snapshot = self.client = None
 

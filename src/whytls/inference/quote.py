@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from whytls.inference.memo import remembered
-from whytls.model import Context, Event, Evidence, Handshake, Side
+from whytls.model import Context, Event, EventKind, Evidence, Handshake, Side
 from whytls.wire.message import Alert
 from whytls.wire.registry import alert_name, version_name
 
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 def side_name(side: Side, context: Context) -> str:
     """How the side is called on this hop: 'client', 'Router', 'Message Processor', 'backend', 'server'."""
-    names = {
-        ("northbound", "server"): "Router",
-        ("southbound", "client"): "Message Processor",
-        ("southbound", "server"): "backend",
-    }
-    return names.get((context.hop, side), side)
+    return _NAMES.get((context.hop, side), side)
+
+
+_NAMES = {
+    ("northbound", "server"): "Router",
+    ("southbound", "client"): "Message Processor",
+    ("southbound", "server"): "backend",
+}
 
 
 def fatal_alert_text(event: Event, context: Context) -> str:
@@ -36,21 +39,26 @@ def fatal_alert_text(event: Event, context: Context) -> str:
 
 def quote_event(event: Event, context: Context) -> Evidence:
     """The evidence line that quotes one event of an ending as it stood on the wire."""
-    who = side_name(event.sender, context)
-    what = {
-        "fin": "closed the connection (FIN)",
-        "rst": "reset the connection (RST)",
-        "syn": "asked for a connection (SYN)",
-        "client-hello": "sent its ClientHello",
-        "foreign": "sent bytes that are not TLS",
-        "encrypted": f"sent one encrypted record of {event.length} bytes",
-        "icmp-unreachable": "was reported unreachable (ICMP)",
-        "malformed": "sent a malformed message",
-    }.get(event.kind, f"sent {event.kind}")
-    text = fatal_alert_text(event, context) if event.kind == "alert" else f"{who} {what}"
-    return Evidence(text, event.frames[-1:], event.file)
+    if event.kind == "alert":
+        text = fatal_alert_text(event, context)
+    else:
+        what = _DID.get(event.kind) or (f"sent one encrypted record of {event.length} bytes" if event.kind == "encrypted" else f"sent {event.kind}")
+        text = f"{side_name(event.sender, context)} {what}"
+    return Evidence(text, (event.frame,), event.file)
 
 
+_DID: dict[EventKind, str] = {
+    "fin": "closed the connection (FIN)",
+    "rst": "reset the connection (RST)",
+    "syn": "asked for a connection (SYN)",
+    "client-hello": "sent its ClientHello",
+    "foreign": "sent bytes that are not TLS",
+    "icmp-unreachable": "was reported unreachable (ICMP)",
+    "malformed": "sent a malformed message",
+}
+
+
+@remembered
 def quote_ending(context: Context, limit: int = 3) -> tuple[Evidence, ...]:
     """The ending quoted, at most ``limit`` events of it."""
     return tuple(quote_event(e, context) for e in context.ending.events[:limit])
@@ -71,15 +79,16 @@ def describe_hello(handshake: Handshake, context: Context) -> Evidence:
     return Evidence(f"ClientHello {offered}, {many}, {name}", event.frames, event.file)
 
 
-def describe_defect(defect: Defect, chain: tuple[bytes, ...], whose: Side, context: Context) -> str:
-    """What is wrong with which certificate, with the values that show it."""
+def describe_defect(defect: Defect, chain: tuple[bytes, ...], whose: Side, at: int, context: Context) -> str:
+    """What is wrong with which certificate at that time (nanoseconds since 1970), with the values that show it."""
     from whytls.pki.certificate import read
 
     index = defect.index
     place = f"certificate {index + 1} of {len(chain)}" if index is not None and len(chain) > 1 else "certificate"
     name = read(chain[index]).subject if index is not None and index < len(chain) else ""
     owner = side_name(whose, context)
-    return f"{owner}'s {place}{f' ({name})' if name else ''} {_words(defect.slug, dict(defect.facts), defect.detail)}"
+    words = _words(defect.slug, {**defect.facts, "at": at}, defect.detail)
+    return f"{owner}'s {place}{f' ({name})' if name else ''} {words}"
 
 
 def _words(slug: str, facts: dict[str, Any], detail: str) -> str:
@@ -137,9 +146,14 @@ def _value(key: str, value: object) -> str:
 
 def day(nanoseconds: int) -> str:
     """A time as people write it: 2026-11-23 14:05 UTC."""
+    return _minute(nanoseconds // (60 * 10**9))
+
+
+@lru_cache(maxsize=256)
+def _minute(minutes: int) -> str:
     from datetime import UTC, datetime
 
     try:
-        return datetime.fromtimestamp(nanoseconds // 10**9, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return datetime.fromtimestamp(minutes * 60, UTC).strftime("%Y-%m-%d %H:%M UTC")
     except (OverflowError, ValueError, OSError):
         return "a date out of range"

@@ -62,7 +62,7 @@ class ChainReport:
     anchored: bool | None = None  # the path ends in an anchor with every signature right; None: no anchors were given
     other_paths: int = 0  # how many more there are (cross-signing)
     slugs: frozenset[str] = frozenset()  # of all defects
-    steady: tuple[int, int] | None = None  # from when until before when the same is said; None: the defects hold for this time
+    steady: tuple[int, int] = (0, 0)  # from when until before when the same is said: nothing begins or ceases to be valid
 
     @property
     def leaf(self) -> Certificate | None:
@@ -108,17 +108,13 @@ def examine(
     of_name = _name(name, host, structure.certificates[0]) if name else ()
     defects = [*_validity(path, at, anchors_known=anchors is not None), *of_name, *judged.defects]
     last = structure.certificates[sent[-1]]
-    slugs = frozenset([defect.slug for defect in defects])
     return ChainReport(
         certificates=structure.certificates, purpose=purpose, at=at, host=host, defects=tuple(defects), name=name, path=sent,
         path_certificates=tuple(node.certificate for node in path.nodes), ends_at=path.ending, last_issuer=last.issuer,
         last_self_signed=self_signed(last), superfluous=judged.superfluous,
         anchored=None if anchors is None else path.ending == "anchor" and not path.broken,
-        other_paths=len(structure.judged) - 1, slugs=slugs, steady=None if slugs & _OF_TIME else _steady(structure, at),
+        other_paths=len(structure.judged) - 1, slugs=frozenset([defect.slug for defect in defects]), steady=_steady(structure, at),
     )  # fmt: skip
-
-
-_OF_TIME = frozenset({"expired", "not-yet-valid"})  # these quote the time at which they were found
 
 
 def _steady(structure: _Structure, at: int) -> tuple[int, int]:
@@ -210,7 +206,7 @@ def _validity(path: Path, at: int, *, anchors_known: bool) -> Iterator[Defect]:
         return
     for place, node in enumerate(path.nodes):
         certificate, where = node.certificate, faults.position(path, place)
-        facts = {"position": where, "not_before": certificate.not_before, "not_after": certificate.not_after, "at": at}
+        facts = {"position": where, "not_before": certificate.not_before, "not_after": certificate.not_after}
         # A root is judged from the validator's own store, where a newer one of the same name and key can be; so can be the
         # root of which the topmost certificate sent is a cross-signed form (AddTrust in 2020, DST Root CA X3 in 2021).
         crossed = place > 1 and node is path.nodes[-1] and not anchors_known

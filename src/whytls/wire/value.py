@@ -6,6 +6,7 @@ values are NamedTuples: a dataclass takes half a millisecond to define, and star
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -47,10 +48,7 @@ class ClientHello(NamedTuple):
     @property
     def versions(self) -> tuple[int, ...]:
         """The versions offered, highest first, at least one: supported_versions, else all from SSL 3.0 up to the version field."""
-        if self.supported_versions:  # one that lists nothing, or nothing but GREASE, says nothing
-            return tuple(sorted(self.supported_versions, reverse=True))
-        top = min(self.legacy_version, 0x0303)
-        return tuple(v for v in (0x0303, 0x0302, 0x0301, 0x0300) if v <= top) or (self.legacy_version,)
+        return _versions(self.legacy_version, self.supported_versions)
 
     @property
     def max_version(self) -> int:
@@ -60,6 +58,14 @@ class ClientHello(NamedTuple):
     def has(self, number: int) -> bool:
         """Whether the extension of that number is in the hello."""
         return any(e.number == number for e in self.extensions)
+
+
+@lru_cache(maxsize=256)  # a few makes of client, and every cause asks
+def _versions(legacy: int, supported: tuple[int, ...] | None) -> tuple[int, ...]:
+    if supported:  # one that lists nothing, or nothing but GREASE, says nothing
+        return tuple(sorted(supported, reverse=True))
+    top = min(legacy, 0x0303)
+    return tuple(v for v in (0x0303, 0x0302, 0x0301, 0x0300) if v <= top) or (legacy,)
 
 
 class ServerHello(NamedTuple):
