@@ -16,7 +16,9 @@ from typing import NamedTuple, get_args
 from whytls import causes
 from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owners
 from whytls.inference.certificate_refusal import refusal
+from whytls.inference.counterfactual import Dimension
 from whytls.inference.ending import ending_of
+from whytls.inference.hello_refusal import hello_refusal
 from whytls.inference.quote import fatal_alert_text, side_name
 from whytls.model import (
     NO_ENDING,
@@ -74,6 +76,7 @@ class _Course(NamedTuple):
     held: tuple[bool, ...]  # the needs that the handshake answers, in the order of _HELD
     server_defects: frozenset[str] | None  # of the chain that was refused; None: none was, or it cannot be seen
     client_defects: frozenset[str] | None
+    dimensions: frozenset[Dimension] | None  # for which anything speaks as what a ClientHello was refused for; None: it was not seen
 
 
 @lru_cache(maxsize=4096)
@@ -93,6 +96,7 @@ def _has_a_place(cause: Cause, course: _Course) -> bool:
         and (course.alert is None or cause.alerts is None or course.alert in cause.alerts)
         and (cause.completed or not course.completed)
         and held.issuperset(cause.needs)
+        and (cause.dimension is None or course.dimensions is None or cause.dimension in course.dimensions)
         and (not cause.defects or defects is None or not defects.isdisjoint(cause.defects) or course.alert in cause.names)
     )
 
@@ -107,7 +111,17 @@ def _course(handshake: Handshake, context: Context) -> _Course:
     of_server = of_client = None
     if ending.phase in ("client-turn", "server-turn", "finished"):
         of_server, of_client = _defects(handshake, context, "server"), _defects(handshake, context, "client")
-    return _Course(ending.phase, ending.how, ending.breaker, ending.alert, handshake.outcome == "completed", held, of_server, of_client)
+    speaking = _dimensions(handshake, context) if handshake.client_hello is not None and ending.breaker == "server" else None
+    completed = handshake.outcome == "completed"
+    return _Course(ending.phase, ending.how, ending.breaker, ending.alert, completed, held, of_server, of_client, speaking)
+
+
+def _dimensions(handshake: Handshake, context: Context) -> frozenset[Dimension] | None:
+    try:
+        refused = hello_refusal(handshake, context)
+    except Exception:  # our bug, as below
+        return None
+    return refused.dimensions if refused is not None else frozenset()
 
 
 def _defects(handshake: Handshake, context: Context, whose: Side) -> frozenset[str] | None:

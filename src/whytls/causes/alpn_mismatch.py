@@ -36,6 +36,7 @@ CAUSE = Cause(
     phases=(*FROM_HELLO, "client-turn"),
     breaker="server",
     alerts=said_for("alpn"),
+    dimension="alpn",
     needs=("client-hello",),
     references=("RFC 7301 section 3.2",),
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Literal, NamedTuple
 
+from whytls.inference.counterfactual import Dimension
 from whytls.model import Answer, CauseClass, Confirmer, Context, EndingKind, Finding, Fix, Handshake, Owner, Phase, Side
 
 # What a handshake has to hold before a cause is asked, and where it stands in a Handshake.
@@ -36,6 +37,7 @@ class Cause(NamedTuple):
     alerts: frozenset[int] | None = None  # asked only when it was one of these, or none in the clear
     defects: frozenset[str] = frozenset()  # it is one of these of a chain: asked only where the chain has one or cannot be seen,
     names: frozenset[int] = frozenset()  # or where the alert is one of these, which say just this
+    dimension: Dimension | None = None  # of the ClientHello: asked only where anything speaks for its refusal over this
     needs: tuple[Need, ...] = ()
     titles: Mapping[str, str] = MappingProxyType({})  # by the finding's detail, where one sentence does not fit all
     who_can_confirm: Confirmer = "anyone"  # on the southbound hop, where it differs (R3: it needs the Message Processor)

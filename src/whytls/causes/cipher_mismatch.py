@@ -45,6 +45,7 @@ CAUSE = Cause(
     phases=FROM_HELLO,
     breaker="server",
     alerts=said_for("suite"),
+    dimension="suite",
     references=("RFC 8446 section 4.1.2", "R5", "R10", "R22"),
 )
 

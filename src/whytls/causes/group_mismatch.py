@@ -39,6 +39,7 @@ CAUSE = Cause(
     phases=FROM_HELLO,
     breaker="server",
     alerts=said_for("group"),
+    dimension="group",
     needs=("client-hello",),
     references=("RFC 8446 section 4.2.7",),
 )

@@ -39,6 +39,7 @@ CAUSE = Cause(
     phases=("client-hello", "retry", "server-flight"),
     breaker="server",
     alerts=said_for("signature"),
+    dimension="signature",
     needs=("client-hello",),
     references=("RFC 8446 section 4.2.3",),
 )

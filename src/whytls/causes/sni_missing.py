@@ -41,6 +41,7 @@ CAUSE = Cause(
     phases=FROM_HELLO,
     breaker="server",
     alerts=said_for("sni"),
+    dimension="sni",
     needs=("client-hello",),
     who_can_confirm="private-cloud operator",
     references=("RFC 6066 section 3", "R9", "R10", "R19", "R20", "R27"),

@@ -37,6 +37,7 @@ CAUSE = Cause(
     phases=FROM_HELLO,
     breaker="server",
     alerts=said_for("sni"),
+    dimension="sni",
     needs=("client-hello",),
     references=("RFC 6066 section 3", "R19"),
 )

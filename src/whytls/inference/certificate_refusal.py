@@ -316,7 +316,8 @@ def _ending_evidence(context: Context, refused: CertificateRefusal) -> tuple[Evi
 def _certificate_evidence(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect) -> tuple[Evidence, ...]:
     event = handshake.first("certificate", refused.whose)
     frames = event.frames if event is not None and refused.borrowed is None else ()
-    line = Evidence(describe_defect(defect, refused.chain or (), refused.whose, _judged_at(handshake, context), context), frames, handshake.file, defect.certificate)
+    text = describe_defect(defect, refused.chain or (), refused.whose, _judged_at(handshake, context), context)
+    line = Evidence(text, frames, handshake.file, defect.certificate)
     return (line,) if refused.borrowed is None else (refused.borrowed, line)
 
 

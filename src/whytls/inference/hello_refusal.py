@@ -16,7 +16,9 @@ Every cause of the ClientHello asks ``weigh`` for its dimension and so argues fr
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple, get_args
 
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
 from whytls.inference.memo import remembered
@@ -59,7 +61,8 @@ class Refusal(NamedTuple):
     alert: int | None  # None: it closed or reset without a word
     narrow: tuple[Narrowness, ...]
     nearest: Counterfactual | None
-    first_word: bool = True  # nothing that the server said before it is missing in the recording
+    weights: Mapping[Dimension, Weight]  # of the dimensions for which anything speaks; evidence is added by ``weigh``
+    dimensions: frozenset[Dimension]  # these
 
 
 @remembered
@@ -70,39 +73,64 @@ def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
         return None
     if handshake.server_hello is not None and ending.phase not in ("client-hello", "retry", "server-flight"):
         return None
-    near = nearest(hello, context.server_profile)
-    return Refusal(hello, ending.alert, restrictions(hello), near, not handshake.coverage.server_gap)
+    near, narrow = nearest(hello, context.server_profile), restrictions(hello)
+    differs = near.differences if near is not None else None
+    grounds = _Grounds(ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, not handshake.coverage.server_gap)
+    return Refusal(hello, ending.alert, narrow, near, *_weights(grounds))
 
 
 def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
     """What speaks for this dimension; None when it is out or nothing speaks for it."""
-    weight = _weighed(refusal, dimension)
-    if weight is not None and weight.confidence == "proven" and not refusal.first_word:
-        return weight._replace(confidence="likely", assumptions=(*weight.assumptions, "the ClientHello is what it refused"))
-    return weight
+    weight = refusal.weights.get(dimension)
+    if weight is None or weight.why != "counterfactual" or refusal.nearest is None:
+        return weight
+    seen = refusal.nearest.seen
+    return weight._replace(evidence=(Evidence(_accepted_text(refusal.nearest), (seen.frame,), seen.file),))
 
 
-def _weighed(refusal: Refusal, dimension: Dimension) -> Weight | None:
-    said = _SPEAKING.get(refusal.alert) if refusal.alert is not None else None
+class _Grounds(NamedTuple):
+    """All that the weights are read off: a storm of refusals has few kinds of them."""
+
+    alert: int | None
+    differences: frozenset[Dimension] | None  # from the nearest accepted handshake; None: none was seen
+    narrow: tuple[Narrowness, ...]
+    named: bool  # a server_name was sent
+    max_version: int
+    first_word: bool  # nothing that the server said before it is missing in the recording
+
+
+@lru_cache(maxsize=1024)
+def _weights(grounds: _Grounds) -> tuple[Mapping[Dimension, Weight], frozenset[Dimension]]:
+    found: dict[Dimension, Weight] = {}
+    for dimension in get_args(Dimension):
+        weight = _weighed(grounds, dimension)
+        if weight is not None and weight.confidence == "proven" and not grounds.first_word:
+            weight = weight._replace(confidence="likely", assumptions=(*weight.assumptions, "the ClientHello is what it refused"))
+        if weight is not None:
+            found[dimension] = weight
+    return found, frozenset(found)
+
+
+def _weighed(grounds: _Grounds, dimension: Dimension) -> Weight | None:
+    said = _SPEAKING.get(grounds.alert) if grounds.alert is not None else None
     if said is not None:
         return Weight("proven", (), (), "alert") if said == dimension else None
-    by_others = _by_others(refusal, dimension)
-    if by_others is not None:
-        return by_others if by_others.why != "out" else None
-    mute = refusal.alert is None or refusal.alert in _MUTE
+    if grounds.differences is not None:
+        return _by_others(grounds, grounds.differences, dimension)
+    mute = grounds.alert is None or grounds.alert in _MUTE
     if not mute:
         return None
-    narrow = next((n for n in refusal.narrow if n.dimension == dimension), None)
-    if narrow is not None and _sufficient(refusal, dimension):
+    narrow = next((n for n in grounds.narrow if n.dimension == dimension), None)
+    if narrow is not None and _sufficient(grounds, dimension):
         return Weight("proven", (), (), "sufficient")
     if narrow is not None:
-        stronger = [n for n in refusal.narrow if n.dimension != dimension and not narrow.leads(n)]
+        stronger = [n for n in grounds.narrow if n.dimension != dimension and not narrow.leads(n)]
         doubts = tuple(f"not because of its other restriction: {n.text}" for n in stronger)
         return Weight("likely", doubts, (), "restricted")
-    return _by_default(refusal, dimension)
+    return _by_default(grounds, dimension)
 
 
-def _sufficient(refusal: Refusal, dimension: Dimension) -> bool:
+def _sufficient(grounds: _Grounds, dimension: Dimension) -> bool:
     """Whether the restriction is enough by itself, whatever else the hello holds.
 
     SSL 3.0 must not be negotiated by anybody (RFC 7568 section 3), and servers answer a hello of it in its own words, where
@@ -110,32 +138,28 @@ def _sufficient(refusal: Refusal, dimension: Dimension) -> bool:
     for no common group in TLS 1.3, and nobody else says (edge.md section 3, JDK 17).
     """
     if dimension == "version":
-        return refusal.hello.max_version == 0x0300
-    return dimension == "group" and refusal.alert == UNEXPECTED_MESSAGE and refusal.hello.max_version >= 0x0304
+        return grounds.max_version == 0x0300
+    return dimension == "group" and grounds.alert == UNEXPECTED_MESSAGE and grounds.max_version >= 0x0304
 
 
-def _by_others(refusal: Refusal, dimension: Dimension) -> Weight | None:
+def _by_others(grounds: _Grounds, differences: frozenset[Dimension], dimension: Dimension) -> Weight | None:
     """What the nearest accepted handshake says: this dimension alone differs, or it does not differ at all."""
-    near = refusal.nearest
-    if near is None:
+    if dimension not in differences:
         return None
-    if dimension not in near.differences:
-        return Weight("possible", (), (), "out")
-    others = near.differences - {dimension}
-    spoken = refusal.alert is not None and refusal.alert != 0
-    line = Evidence(_accepted_text(near), (near.seen.frame,), near.seen.file)
+    others = differences - {dimension}
+    spoken = grounds.alert is not None and grounds.alert != 0
     if not others:
         if spoken and dimension != "version":
-            return Weight("proven", (), (line,), "counterfactual")
+            return Weight("proven", (), (), "counterfactual")
         if spoken:  # most servers would have said protocol_version; GnuTLS does not (edge.md section 3)
-            return Weight("likely", (), (line,), "counterfactual")
+            return Weight("likely", (), (), "counterfactual")
         # A close or a reset can be a passing trouble of the server's; and every site has a name of its own, so that a name that
         # differs says least.
-        return Weight("likely", ("it was no passing trouble of the server",) if dimension == "sni" else (), (line,), "counterfactual")
+        return Weight("likely", ("it was no passing trouble of the server",) if dimension == "sni" else (), (), "counterfactual")
     doubts = tuple(f"not because of the {other}, which differs too" for other in sorted(others))
     if dimension == "version" and spoken:
         doubts = (*doubts, "it does not say protocol_version for it")
-    return Weight("likely", doubts, (line,), "counterfactual")
+    return Weight("likely", doubts, (), "counterfactual")
 
 
 def _accepted_text(near: Counterfactual) -> str:
@@ -147,26 +171,26 @@ def _accepted_text(near: Counterfactual) -> str:
     return f"the same server accepted {', '.join(chosen) or 'a handshake'} from {seen.client.address}, {name}"
 
 
-def _by_default(refusal: Refusal, dimension: Dimension) -> Weight | None:
+def _by_default(grounds: _Grounds, dimension: Dimension) -> Weight | None:
     """R10: no server_name → SNI; a server_name → cipher suites."""
-    silent = refusal.alert is None or refusal.alert == 0
-    named = bool(refusal.hello.server_name)
+    silent = grounds.alert is None or grounds.alert == 0
+    named = grounds.named
     if dimension == "sni":
-        if named and refusal.alert != INTERNAL_ERROR:
+        if named and grounds.alert != INTERNAL_ERROR:
             return None
         assume = "the server does not serve this name" if named else "the server serves several sites and needs a name"
-        doubts = (assume, *(f"not because of its restriction: {n.text}" for n in refusal.narrow))
+        doubts = (assume, *(f"not because of its restriction: {n.text}" for n in grounds.narrow))
         return Weight("possible" if silent else "likely", doubts, (), "default")
-    if dimension == "suite" and refusal.alert not in (INTERNAL_ERROR, MISSING_EXTENSION):
+    if dimension == "suite" and grounds.alert not in (INTERNAL_ERROR, MISSING_EXTENSION):
         unnamed = () if named else ("not because no server_name was sent",)
-        others = tuple(f"not because of its restriction: {n.text}" for n in refusal.narrow)
+        others = tuple(f"not because of its restriction: {n.text}" for n in grounds.narrow)
         doubts = ("the server's list holds none of the suites offered", *unnamed, *others)
-        return Weight("possible" if silent or refusal.narrow else "likely", doubts, (), "default")
-    if dimension == "version" and refusal.alert == 40 and refusal.hello.max_version < 0x0304:
+        return Weight("possible" if silent or grounds.narrow else "likely", doubts, (), "default")
+    if dimension == "version" and grounds.alert == 40 and grounds.max_version < 0x0304:
         # GnuTLS 3.7 that speaks TLS 1.3 only says handshake_failure to a hello without it (edge.md section 3).
         return Weight("possible", ("the server speaks newer versions only", "it does not say protocol_version for it"), (), "default")
-    if dimension == "version" and refusal.alert is None:
+    if dimension == "version" and grounds.alert is None:
         return Weight("possible", ("the server knows none of the versions offered",), (), "default")
-    if dimension in ("group", "signature") and not refusal.narrow and refusal.alert in (40, 10):
+    if dimension in ("group", "signature") and not grounds.narrow and grounds.alert in (40, 10):
         return Weight("possible", (f"the server knows none of the {dimension}s offered", "it has a suite in common"), (), "default")
     return None
