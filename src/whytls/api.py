@@ -174,7 +174,10 @@ class _Recording:
 
         From a file all of them wait, as long as there is room, where the hop is to be told from the recording itself.
         """
-        self._learn(seen_of(handshake))
+        if self.profiles.is_full(handshake.client.address, handshake.server, completed=handshake.outcome == "completed"):
+            self.gateways.learn(Met(handshake.client, handshake.server, handshake.started_at))
+        else:
+            self._learn(seen_of(handshake))
         if self.live:
             yield from self._overdue(handshake.ended_at)
         if self.run.topology or self.live:

@@ -373,8 +373,11 @@ class ServerProfile:
         self.speaks_tls = speaks_tls  # it answered some ClientHello with a ServerHello
 
 
-class ClientProfile(NamedTuple):
-    """What a recording shows of one client address."""
+class ClientProfile:
+    """What a recording shows of one client address. Known by identity, as the server's."""
 
-    completed: tuple[Seen, ...] = ()
-    failed: tuple[Seen, ...] = ()
+    __slots__ = ("completed", "failed")
+
+    def __init__(self, completed: tuple[Seen, ...] = (), failed: tuple[Seen, ...] = ()) -> None:
+        self.completed = completed
+        self.failed = failed

@@ -193,9 +193,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         alternatives=alternatives,
         sni=handshake.sni,
         started_at=handshake.started_at,
-        evidence=tuple(
-            sorted((*finding.evidence, *_other_alerts(handshake, context, finding)), key=lambda e: (e.file, e.frames[0] if e.frames else 1 << 60))
-        ),
+        evidence=_in_order(finding.evidence + _other_alerts(handshake, context, finding)),
         fix=_fix(cause, finding, context, warnings),
         warnings=tuple(warnings),
         related=(_request(context.waiting),) if context.waiting is not None else (),
@@ -210,14 +208,21 @@ def _request(passed: Passed) -> str:
     return f"{passed.client} → {passed.server}, #{passed.frame}: its request was waiting for this handshake"
 
 
+def _in_order(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """As it stands in the recording; what has no frame comes last."""
+    return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
+
+
 def _place(evidence: Evidence) -> tuple[str, int]:
     return evidence.file, evidence.frames[0] if evidence.frames else 1 << 60
 
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
     """Fatal alerts in the clear that the finding did not cite: said after the break, they are consequences, and are shown all the same."""
-    cited = {frame for evidence in finding.evidence for frame in evidence.frames}
-    later = [e for e in handshake.events if isinstance(e.value, Alert) and e.value.fatal and e.frame not in cited]
+    later = [e for e in handshake.events if e.kind == "alert" and isinstance(e.value, Alert) and e.value.fatal]
+    if later:
+        cited = {frame for evidence in finding.evidence for frame in evidence.frames}
+        later = [e for e in later if e.frame not in cited]
     return tuple(Evidence(f"{fatal_alert_text(e, context)} (after the break)", e.frames[-1:], e.file) for e in later[:2])
 
 

@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close, traffic
 from whytls.inference.memo import remembered
-from whytls.inference.quote import describe_defect, quote_event
+from whytls.inference.quote import describe_defect, quote_ending, quote_event
 from whytls.model import (
     Answer,
     CannotTell,
+    ClientProfile,
     Confidence,
     Context,
     Event,
@@ -37,6 +38,7 @@ from whytls.model import (
     Handshake,
     NotApplicable,
     Owner,
+    ServerProfile,
     Side,
     Silent,
 )
@@ -162,7 +164,7 @@ def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], w
     host = (handshake.sni or None) if whose == "server" else None
     report = _report(chain, at, host, _Anchors(context.trust), whose, ())
     gap = report.find("missing-intermediate") if "missing-intermediate" in report.slugs else None
-    known = _known(context) if gap is not None and not gap.certain else ()
+    known = _known(context.server_profile, context.client_profile) if gap is not None and not gap.certain else ()
     return _report(chain, at, host, _Anchors(context.trust), whose, known) if known else report
 
 
@@ -205,13 +207,14 @@ def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: _Ancho
     return report
 
 
-def _known(context: Context) -> tuple[bytes, ...]:
+@lru_cache(maxsize=2048)
+def _known(of_server: ServerProfile | None, of_client: ClientProfile | None) -> tuple[bytes, ...]:
     """CA certificates that this server showed, or this client was shown, in other handshakes of the recording.
 
     They tell a missing intermediate from an unknown root.
     """
     shown: list[bytes] = []
-    for profile in (context.server_profile, context.client_profile):
+    for profile in (of_server, of_client):
         if profile is not None:
             shown += [der for seen in (*profile.completed, *profile.failed) for der in (seen.chain or ())[1:]]
     return tuple(dict.fromkeys(shown))[:16]
@@ -310,6 +313,8 @@ def _named_only(handshake: Handshake, context: Context, refused: CertificateRefu
 
 
 def _ending_evidence(context: Context, refused: CertificateRefusal) -> tuple[Evidence, ...]:
+    if refused.explains is context.ending.events:
+        return quote_ending(context)
     return tuple(quote_event(e, context) for e in refused.explains[:3])
 
 

@@ -34,15 +34,11 @@ def nearest(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual
     """The accepted handshake with the fewest differences to the hello, or None where none was seen."""
     if profile is None or not profile.completed:
         return None
-    points = _points(profile)
-    if not points:
-        return None  # nobody got through of whom it is known what was offered
     offer = Offer(hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.alpn)
     name = hello.server_name or None
     best: tuple[int, int] | None = None
     found: Counterfactual | None = None
-    for point, first, by_name in points:
-        differs = differences(offer, point)
+    for differs, first, by_name in _beside(offer, profile):
         same_name = by_name.get(name)
         place, seen = first if same_name is None else same_name
         weight = (len(differs) + (same_name is None), place)
@@ -71,11 +67,17 @@ class Point(NamedTuple):
     alpn: str | None
 
 
+@lru_cache(maxsize=2048)
+def _beside(offer: Offer, profile: ServerProfile) -> list[tuple[frozenset[Dimension], _Placed, dict[str | None, _Placed]]]:
+    """The server's points, each with what differs from it in the offer; none where nobody got through of whom the offer is known."""
+    return [(differences(offer, point), first, by_name) for point, first, by_name in _points(profile)]
+
+
 _Placed = tuple[int, Seen]  # a sighting, and its place among those of its server
 _BY_NAME: frozenset[Dimension] = frozenset({"sni"})
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _points(profile: ServerProfile) -> list[tuple[Point, _Placed, dict[str | None, _Placed]]]:
     """The distinct points that a server's accepted handshakes show, each with the first sighting of it, whatever the name and by name."""
     points: dict[Point, tuple[Point, _Placed, dict[str | None, _Placed]]] = {}

@@ -28,6 +28,13 @@ class Profiles:
             if entry is not None:
                 entry.learn(seen)
 
+    def is_full(self, client: str, server: Endpoint, *, completed: bool) -> bool:
+        """Whether nothing more is kept of either end of such a handshake."""
+        for entry in (self._servers.get(server), self._clients.get(client)):
+            if entry is None or len(entry.completed if completed else entry.failed) < MOST_SEEN:
+                return False
+        return True
+
     def server(self, server: Endpoint) -> ServerProfile | None:
         """What is known of a server so far."""
         entry = self._servers.get(server)
