@@ -204,7 +204,7 @@ def test_the_finding_names_owners_or_the_cause_does_and_the_hop_who_they_are(amo
 
 
 def test_owners_are_named_once() -> None:
-    assert resolve_owners(("server", "gateway", "network"), Context(hop="northbound")) == ("gateway", "network")
+    assert resolve_owners(("server", "gateway", "network"), "northbound") == ("gateway", "network")
 
 
 def test_who_can_confirm_depends_on_the_hop(among: Among) -> None:

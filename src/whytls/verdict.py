@@ -55,9 +55,10 @@ def judge(handshake: Handshake, context: Context) -> Verdict:
     findings, bugs = _ask(handshake, context)
     if not findings:
         return Verdict(_not_failed(handshake, context, bugs), False)
-    findings.sort(key=lambda item: (*_weight(item[1]), item[0].slug))
-    still_open = findings[0][1].confidence != "proven" and any(f.settled_by_later for _, f in findings)
-    return Verdict(_diagnosis(handshake, context, findings, bugs), still_open and not context.whole_recording)
+    if len(findings) > 1:
+        findings.sort(key=_standing)
+    still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any([f.settled_by_later for _, f in findings])
+    return Verdict(_diagnosis(handshake, context, findings, bugs), still_open)
 
 
 def _with_ending(context: Context, handshake: Handshake) -> Context:
@@ -160,23 +161,30 @@ def _weight(finding: Finding) -> tuple[int, int, int]:
     return -len(finding.explains), _RANK[finding.confidence], len(finding.assumptions)
 
 
+def _standing(found: tuple[LoadedCause, Finding]) -> tuple[int, int, int, str]:
+    cause, finding = found
+    return -len(finding.explains), _RANK[finding.confidence], len(finding.assumptions), cause.slug
+
+
 def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: list[str]) -> Diagnosis:
     cause, finding = findings[0]
     declaration = cause.declaration
     confidence = finding.confidence
     rest = findings[1:]
-    tied = [c for c, f in rest if _weight(f) == _weight(finding) and f.confidence == "proven"]
-    alternatives = _alternatives(finding, rest)
+    alternatives: tuple[Alternative, ...] = ()
     warnings = list(bugs)
-    if confidence == "proven":
+    if confidence != "proven":
+        alternatives = _alternatives(finding, rest)
+    elif rest:
         warnings += [f"also wrong here: {c.slug}" for c, f in rest if f.confidence == "proven"]
-        alternatives = ()
-        if tied and not _same_ground(finding, [f for c, f in rest if c in tied]):
+        tied = [(c, f) for c, f in rest if _weight(f) == _weight(finding)]
+        if tied and not _same_ground(finding, [f for _, f in tied]):
             confidence = "likely"
-            alternatives = tuple(Alternative(c.slug, "likely", "mend both: each is enough to fail", c.declaration.cause_class) for c in tied)
+            alternatives = tuple(Alternative(c.slug, "likely", "mend both: each is enough to fail", c.declaration.cause_class) for c, _ in tied)
     if context.hop_inferred:
         warnings.append(f"hop inferred from the recording: {_inferred(handshake, context)}")
-    warnings += _coverage_warnings(handshake)
+    if not handshake.coverage.whole:
+        warnings += _coverage_warnings(handshake)
     return Diagnosis(
         cause=cause.slug,
         cause_class=declaration.cause_class,
@@ -187,7 +195,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         hop=context.hop,
         detail=finding.detail,
         failing_side=finding.failing_side,
-        owners=resolve_owners(finding.owners or declaration.owners, context),
+        owners=resolve_owners(finding.owners or declaration.owners, context.hop),
         who_can_confirm=_confirmer(cause, context),
         confidence=confidence,
         alternatives=alternatives,
@@ -228,16 +236,10 @@ def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> t
 
 def _alternatives(first: Finding, rest: _Ranked) -> tuple[Alternative, ...]:
     """The other findings, best first, each with what would decide."""
-    found = [
-        Alternative(
-            c.slug,
-            "possible" if f.confidence == "possible" else "likely",
-            f.would_decide or first.would_decide,
-            c.declaration.cause_class,
-        )
-        for c, f in rest
-    ]
-    return tuple(found[:6])
+    return tuple([
+        Alternative(c.slug, "possible" if f.confidence == "possible" else "likely", f.would_decide or first.would_decide, c.declaration.cause_class)
+        for c, f in rest[:6]
+    ])  # fmt: skip
 
 
 def _same_ground(first: Finding, others: list[Finding]) -> bool:
@@ -262,7 +264,7 @@ def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[
     except Exception as problem:  # as for look: our bug, said, and the verdict stands
         warnings.append(f"bug in whytls: the fix of {cause.slug} broke: {type(problem).__name__}: {problem}")
         return None
-    return Fix(resolve_owners((fix.owner,), context)[0], fix.text, fix.grade, fix.artefacts)
+    return Fix(resolve_owners((fix.owner,), context.hop)[0], fix.text, fix.grade, fix.artefacts)
 
 
 def _confirmer(cause: LoadedCause, context: Context) -> Confirmer:

@@ -9,11 +9,12 @@ captured" becomes CannotTell in one place (verdict.py) and a cause stays a page 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType, ModuleType
 from typing import Literal, NamedTuple
 
 from whytls.inference.counterfactual import Dimension
-from whytls.model import Answer, CauseClass, Confirmer, Context, EndingKind, Finding, Fix, Handshake, Owner, Phase, Side
+from whytls.model import Answer, CauseClass, Confirmer, Context, EndingKind, Finding, Fix, Handshake, Hop, Owner, Phase, Side
 
 # What a handshake has to hold before a cause is asked, and where it stands in a Handshake.
 Need = Literal[
@@ -61,16 +62,11 @@ class LoadedCause(NamedTuple):
         return (self.module.__doc__ or "").strip()
 
 
-def resolve_owners(owners: tuple[Owner, ...], context: Context) -> tuple[Owner, ...]:
+@lru_cache(maxsize=256)
+def resolve_owners(owners: tuple[Owner, ...], hop: Hop) -> tuple[Owner, ...]:
     """Name the owners of this hop: on a gateway's hop 'server' and 'client' are Router, Message Processor or backend."""
-    names: dict[Owner, Owner] = {}
-    if context.hop == "northbound":
-        names = {"server": "gateway"}
-    elif context.hop == "southbound":
-        names = {"client": "gateway", "server": "backend"}
-    resolved: list[Owner] = []
-    for owner in owners:
-        name = names.get(owner, owner)
-        if name not in resolved:
-            resolved.append(name)
-    return tuple(resolved)
+    names = _OWNERS.get(hop, {})
+    return tuple(dict.fromkeys([names.get(owner, owner) for owner in owners]))
+
+
+_OWNERS: dict[Hop, dict[Owner, Owner]] = {"northbound": {"server": "gateway"}, "southbound": {"client": "gateway", "server": "backend"}}

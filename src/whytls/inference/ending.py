@@ -50,7 +50,7 @@ def ending_of(handshake: Handshake) -> Ending:
     phase = _by_certificate(handshake, index, phase, alert)
     owed = _owing_side(handshake, phase)
     waited = event.time - _last_word(handshake, index)
-    closings = (event, *_closings(handshake, index, event.sender))
+    closings = _closings(handshake, index, event.sender)
     if how in ("fin", "rst", "close-notify") and owed is not None and owed != event.sender and waited >= SILENCE:
         return Ending(phase, "silence", owed, closings, delay=waited)
     if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
@@ -82,7 +82,7 @@ def _after_finish(handshake: Handshake) -> Ending | None:
     if close is None or close.kind != "encrypted" or is_hidden_alert(handshake, close):
         return None
     index = handshake.events.index(close)
-    return Ending("finished", "close-notify", close.sender, (close, *_closings(handshake, index, close.sender)))
+    return Ending("finished", "close-notify", close.sender, _closings(handshake, index, close.sender))
 
 
 def phase_of(handshake: Handshake) -> Phase:
@@ -180,9 +180,15 @@ def _answer_in_plain_text(handshake: Handshake, index: int) -> int | None:
 
 
 def _closings(handshake: Handshake, index: int, side: Side) -> tuple[Event, ...]:
-    """The breaker's own closing events after the first: they belong to the same decision."""
-    later = handshake.events[index + 1 :]
-    return tuple(e for e in later if e.sender == side and (e.kind in ("fin", "rst") or (e.kind == "alert" and _ends(e))))[:3]
+    """The terminal event, and up to three closing events of the same side behind it: they belong to the same decision."""
+    events = handshake.events
+    found = [events[index]]
+    for event in events[index + 1 :]:
+        if event.sender == side and (event.kind in ("fin", "rst") or (event.kind == "alert" and _ends(event))):
+            found.append(event)
+            if len(found) == 4:
+                break
+    return tuple(found)
 
 
 def _last_word(handshake: Handshake, index: int) -> int:
