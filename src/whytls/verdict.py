@@ -57,7 +57,7 @@ def judge(handshake: Handshake, context: Context) -> Verdict:
         return Verdict(_not_failed(handshake, context, bugs), False)
     if len(findings) > 1:
         findings.sort(key=_standing)
-    still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any([f.settled_by_later for _, f in findings])
+    still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any(f.settled_by_later for _, f in findings)
     return Verdict(_diagnosis(handshake, context, findings, bugs), still_open)
 
 
