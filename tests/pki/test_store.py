@@ -39,12 +39,12 @@ def test_trusted_certificate_of_openssl(pki: SimpleNamespace, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "neither PEM nor DER"),
-        (b"hello", "neither PEM nor DER"),
-        (b"\xfe\xed\xfe\xed\0\0\0\2", "keytool"),
-        (b"\xce\xce\xce\xce\0\0\0\2", "JCEKS"),
+        (b"", "neither a certificate nor a store"),
+        (b"hello", "known: PEM, DER, PKCS #7"),
+        (b"\xfe\xed\xfe\xed\0\0\0\2", "JKS keystore that ends"),
+        (b"\xce\xce\xce\xce\0\0\0\3", "version 3; 1 and 2 exist"),
         (b"\x30\x03\x02\x01\x03", "PKCS #12"),
-        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "PRIVATE KEY"),
+        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "a private key"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n", "no end"),
         (b"a\nb\n-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", "line 3 is not Base64"),
         (b"-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----\n", ""),
