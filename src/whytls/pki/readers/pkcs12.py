@@ -201,7 +201,7 @@ def _bags(data: bytes, opening: Opening, tried: list[Attempt], found: _Findings,
     for bag in parts(converted, outer(converted, cut), cut):
         if len(found.bags) >= MOST_BAGS:
             raise Malformed(f"more than {MOST_BAGS:,} bags in one file, the rest is not read")
-        if cut:
+        if cut and cut[-1] == bag.start:
             if not is_cut:
                 found.damage.append("one of its bags is longer than what holds it")
             return
