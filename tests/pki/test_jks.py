@@ -144,8 +144,8 @@ def test_damage_is_one_error(name: str, place: int, noise: bytes, insert: bool) 
     damaged = data[:place] + noise + data[place + (0 if insert else len(noise)) :]
     try:
         store = jks.read(damaged if damaged[:4] in jks.FORMATS else data[:4] + damaged, name, Opening(Password.of("meadow1"), rounds=Rounds(1000)))
-    except WhytlsError as error:
-        assert str(error)
+    except WhytlsError:
+        pass
     else:
         assert store.integrity in ("verified", "failed")
 
@@ -161,7 +161,9 @@ def test_serialised_objects_end_or_are_told(noise: bytes) -> None:
 
 def test_serialised_objects_are_bounded() -> None:
     begin = time.process_time()
-    for body in (b"\x73" * 100_000, b"\x72\0\1a" + bytes(8) + b"\2\xff\xff" + b"I\0\0" * 65_535, b"\x75\x72\0\2[B" + bytes(8) + b"\2\0\0\x78\x70\xff\xff\xff\xff"):
-        with pytest.raises(Malformed, match="too deep|beyond|expected"):
+    fields = b"\x72\0\1a" + bytes(8) + b"\2\xff\xff" + b"I\0\0" * 65_535
+    array = b"\x75\x72\0\2[B" + bytes(8) + b"\2\0\0\x78\x70\xff\xff\xff\xff"
+    for body in (b"\x73" * 100_000, fields, array):
+        with pytest.raises(Malformed, match=r"too deep|beyond|expected"):
             end_of(b"\xac\xed\0\5" + body, 0)
     assert time.process_time() - begin < 1

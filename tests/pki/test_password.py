@@ -21,7 +21,9 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         Password.from_environment("NOT_THERE")
 
 
-@pytest.mark.parametrize(("content", "expected"), [(b"one\ntwo\n", "one"), (b"one\r\n", "one"), (b"", ""), (b" a b ", " a b "), ("grün".encode(), "grün")])
+@pytest.mark.parametrize(
+    ("content", "expected"), [(b"one\ntwo\n", "one"), (b"one\r\n", "one"), (b"", ""), (b" a b ", " a b "), ("grün".encode(), "grün")]
+)
 def test_from_a_file(content: bytes, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_bytes(content)

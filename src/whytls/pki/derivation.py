@@ -109,11 +109,8 @@ def jceks(password: str, salt: bytes, rounds: int, purse: Rounds) -> tuple[bytes
     purse.pay(2 * rounds)
     if len(salt) != 8:
         raise InputError(f"it has a salt of {len(salt)} bytes", hint="JCEKS has one of 8")
-    if salt[:4] == salt[4:]:  # SunJCE means to invert the first half, and does this
-        mixed = bytearray(salt)
-        for i in range(2):
-            mixed[i], mixed[2] = mixed[3 - i], mixed[i]
-        salt = bytes(mixed)
+    if salt[:4] == salt[4:]:
+        salt = salt[3::-1] + salt[4:]  # equal halves would make equal keys; SunJCE turns the first one round
     secret = bytes(ord(sign) & 0x7F for sign in password)
     made = b""
     for half in (salt[:4], salt[4:]):

@@ -194,10 +194,10 @@ def anchors(store: Store) -> tuple[bytes, ...]:
     """The certificates of a store that whoever uses it as a truststore trusts.
 
     Java trusts the trusted entries and each key entry's own certificate (TrustStoreUtil of OpenJDK), and nginx what its
-    directives for clients name; where a store says nothing of the kind, all certificates are meant.
+    directives for clients name; where a store says nothing of the kind, and of a folder, all are meant.
     """
     trusted = [entry for entry in store.entries if entry.kind == "trusted"]
-    if not trusted and store.format not in ("JKS", "JCEKS"):
+    if store.format == "folder" or (not trusted and store.format not in ("JKS", "JCEKS")):
         return store.certificates
     own = [entry for entry in store.entries if entry.kind == "key" and not entry.role and entry.chain]
     return tuple(dict.fromkeys([der for entry in trusted for der in entry.chain] + [entry.chain[0] for entry in own]))

@@ -95,7 +95,7 @@ def _files(folder: Path, counted: Counter[str]) -> Iterator[_File]:
                 counted["links to nothing"] += 1
                 continue
             if not stat.S_ISREG(about.st_mode) or (about.st_dev, about.st_ino) in seen:
-                counted["links and others"] += 1
+                counted["links or no files"] += 1
                 continue
             seen.add((about.st_dev, about.st_ino))
             counted["files"] += 1

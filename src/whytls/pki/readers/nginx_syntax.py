@@ -29,7 +29,8 @@ _WORD = re.compile(r"(?:\\[\s\S]|\$\{|[^\\ \t\r\n;{])+")
 _DOUBLE, _SINGLE = re.compile(r'"((?:\\[\s\S]|[^"\\])*)"'), re.compile(r"'((?:\\[\s\S]|[^'\\])*)'")
 _ESCAPE = re.compile(r"\\([\"'\\trn])")
 _ESCAPED = {"t": "\t", "r": "\r", "n": "\n"}
-_LUA = re.compile(r"--\[(=*)\[[\s\S]*?\]\1\]|--[^\n]*|\"(?:\\[\s\S]|[^\"\\\n])*\"|'(?:\\[\s\S]|[^'\\\n])*'|\[(=*)\[[\s\S]*?\]\2\]|[{}]")
+_LUA = re.compile(r"(?:--)?\[(=*)\[|--|[\"'{}]")
+_LUA_STRING = {'"': re.compile(r'"(?:\\[\s\S]|[^"\\\n])*"'), "'": re.compile(r"'(?:\\[\s\S]|[^'\\\n])*'")}
 
 
 class Directive(NamedTuple):
@@ -173,14 +174,27 @@ class Tokens:
 
     def skip_lua(self) -> None:
         """Steps over a block of Lua up to the brace that closes it; braces in its strings and comments do not count."""
-        depth = 1
+        depth, begin = 1, self.at
         while depth:
             found = _LUA.search(self.text, self.at)
-            if not found:
+            end = self._lua_end(found) if found else -1
+            if not found or end < 0:
                 raise DamagedInput(f'{self.name}:{self.line}: a block of Lua has no end; expected "}}"')
             depth += {"{": 1, "}": -1}.get(found[0], 0)
-            self.line += self.text.count("\n", self.at, found.end())
-            self.at = found.end()
+            self.at = end
+        self.line += self.text.count("\n", begin, self.at)
+
+    def _lua_end(self, found: re.Match[str]) -> int:
+        """Where a brace, a string or a comment of Lua ends; -1 where it does not."""
+        sign = found[0]
+        if sign in "{}":
+            return found.end()
+        if sign in _LUA_STRING:
+            string = _LUA_STRING[sign].match(self.text, found.start())
+            return string.end() if string else -1
+        closing = f"]{found[1]}]" if found[1] is not None else "\n"
+        place = self.text.find(closing, found.end())
+        return place + len(closing) if place >= 0 else -1
 
 
 def _unescaped(word: str) -> str:
