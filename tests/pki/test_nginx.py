@@ -54,6 +54,7 @@ def write(folder: Path, text: str, stores: Path) -> Store:
         ("ssl_certificate; ssl_certificate_key api.key;", "has no argument"),
         ("ssl_client_certificate api.key;", "no certificate in"),
         ("ssl_trusted_certificate none.pem;", "No such file"),
+        ("ssl_trusted_certificate /dev/zero;", "no regular file"),
     ],
 )
 def test_what_cannot_be_read_is_an_entry_that_says_so(text: str, words: str, tmp_path: Path, stores: Path) -> None:

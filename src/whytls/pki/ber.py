@@ -105,6 +105,13 @@ def parts(data: bytes, parent: Element, cut: list[int] | None = None) -> Iterato
     raise Malformed(f"more than {MOST_PARTS} parts in one container", offset=parent.start)
 
 
+def first(data: bytes, parent: Element, cut: list[int] | None = None) -> Element:
+    """The first element of a container, which must have one."""
+    for part in parts(data, parent, cut):
+        return part
+    raise Malformed("a container that is expected to hold something is empty", offset=parent.start)
+
+
 def outer(data: bytes, cut: list[int]) -> Element:
     """The structure that the data is; shorter than it says where the data was cut."""
     try:

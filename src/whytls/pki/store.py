@@ -152,17 +152,19 @@ def recognised(data: bytes, name: str, opening: Opening) -> Store | None:
     return None
 
 
-def file_content(path: Path, largest: int = LARGEST_FILE) -> bytes:
-    """A file's bytes.
+def file_content(path: Path, largest: int = LARGEST_FILE, *, named: bool = False) -> bytes:
+    """A file's bytes. One that a configuration has ``named``, and not a person, has to be a regular file: a pipe never ends.
 
     Raises:
         InputError: it cannot be read, or is larger than a store can be.
     """
     try:
+        if named and not path.is_file():
+            raise InputError("No such file" if not path.exists() else "no regular file", file=str(path))
         with open(path, "rb") as file:
             data = file.read(largest + 1)
-    except OSError as error:
-        raise InputError(error.strerror or "cannot be read", file=str(path)) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(getattr(error, "strerror", None) or "cannot be read", file=str(path)) from error
     if len(data) > largest:
         raise InputError("too large for a store", file=str(path), hint=f"at most {largest} bytes")
     return data

@@ -153,11 +153,11 @@ def _contents(path: str, opening: Opening) -> pem.Contents | str:
     from pathlib import Path
 
     try:
-        data = file_content(Path(path))
+        data = file_content(Path(path), named=True)
         if pem.BEGIN in data:
             return pem.contents(data, opening)
         store = recognised(data, path, opening)
-    except (InputError, ValueError) as error:  # ValueError: a NUL in the name
+    except InputError as error:
         return str(error)
     return f"{path}: nginx reads PEM, and this is {store.format if store else 'no certificate'}"
 

@@ -223,7 +223,7 @@ def _included(pattern: str, where: str, depth: int, found: Configuration) -> lis
             found.damage.append(f"{where}: more than {MOST_FILES:,} files, the rest is not read")
             break
         try:
-            made += _file(file_content(Path(name), MOST_BYTES), name, depth + 1, found)
+            made += _file(file_content(Path(name), MOST_BYTES, named=True), name, depth + 1, found)
         except InputError as error:
             found.warnings.append(f"{where}: {error}")
     return made

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from whytls.exceptions import DamagedInput, InputError, Malformed
 from whytls.pki import derivation, pbe
 from whytls.pki import key as keys
-from whytls.pki.ber import definite, integer, octets, outer, parts
+from whytls.pki.ber import definite, first, integer, octets, outer, parts
 from whytls.pki.certificate import read as read_certificate
 from whytls.pki.der import Element, dotted, element, text
 from whytls.pki.derivation import DIGESTS, HMACS
@@ -78,7 +78,7 @@ def read(data: bytes, name: str, opening: Opening) -> Store:
     try:
         _, info, *rest = parts(converted, outer(converted, cut), cut)
         safes = _content(converted, info, cut)
-    except (ValueError, StopIteration) as error:
+    except ValueError as error:
         raise DamagedInput("a PKCS #12 file that ends before its contents", hint="fetch or copy it once more") from error
     found = _Findings()
     integrity, tried = _checked(converted, rest, safes, opening, found) if rest and not cut else ("none", opening.attempts())
@@ -100,7 +100,7 @@ def _content(data: bytes, info: Element, cut: list[int]) -> bytes:
         raise DamagedInput("a PKCS #12 file that is signed with a key instead of a password", hint="export it anew with a password")
     if oid != DATA:
         raise DamagedInput(f"a PKCS #12 file with contents that are not known here ({oid})", hint="export it anew")
-    return octets(data, next(parts(data, content, cut)))
+    return octets(data, first(data, content, cut))
 
 
 def _checked(data: bytes, rest: list[Element], safes: bytes, opening: Opening, found: _Findings) -> tuple[str, list[Attempt]]:
@@ -164,7 +164,7 @@ def _safes(safes: bytes, tried: list[Attempt], opening: Opening, found: _Finding
 def _safe(data: bytes, info: Element, tried: list[Attempt], opening: Opening, found: _Findings, cut: list[int]) -> None:
     kind, content = parts(data, info, cut)
     oid = dotted(data[kind.body : kind.end])
-    inner = next(parts(data, content, cut))
+    inner = first(data, content, cut)
     if oid == DATA:
         _bags(octets(data, inner), opening, tried, found, 0, bool(cut))
     elif oid == ENCRYPTED:
@@ -207,14 +207,14 @@ def _bags(data: bytes, opening: Opening, tried: list[Attempt], found: _Findings,
             return
         try:
             _bag(converted, bag, opening, tried, found, depth)
-        except (Malformed, ValueError, StopIteration) as error:
+        except (Malformed, ValueError) as error:
             found.damage.append(f"a bag of it cannot be read: {error}")
 
 
 def _bag(data: bytes, bag: Element, opening: Opening, tried: list[Attempt], found: _Findings, depth: int) -> None:
     kind, value, *attributes = parts(data, bag)
     oid = dotted(data[kind.body : kind.end])
-    inner = next(parts(data, value))
+    inner = first(data, value)
     made = _Bag()
     for attribute in parts(data, attributes[0]) if attributes else ():
         _attribute(data, attribute, made)
@@ -223,7 +223,7 @@ def _bag(data: bytes, bag: Element, opening: Opening, tried: list[Attempt], foun
         if dotted(data[form.body : form.end]) != X509_CERTIFICATE:
             found.passed_over.append("a certificate of another kind than X.509")
             return
-        made.der = octets(data, next(parts(data, content)))
+        made.der = octets(data, first(data, content))
     elif oid == KEY_BAG:
         made.key = keys.plain(data[inner.start : inner.end])
     elif oid == SHROUDED_BAG:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from whytls.exceptions import DamagedInput, Malformed
-from whytls.pki.ber import definite, outer, parts
+from whytls.pki.ber import definite, first, outer, parts
 from whytls.pki.certificate import read as read_certificate
 from whytls.pki.der import Element, dotted
 from whytls.pki.grouping import Issuers, is_end_entity
@@ -60,8 +60,8 @@ def contents(data: bytes) -> Contents:
         if oid != SIGNED_DATA:
             what = OTHERS.get(oid, f"a content that is not known here ({oid})")
             raise DamagedInput(f"a PKCS #7 file with {what}", hint="certificates are in SignedData: openssl crl2pkcs7 -nocrl -certfile FILE")
-        signed = list(parts(converted, next(parts(converted, rest[0], cut)), cut))
-    except (ValueError, IndexError, StopIteration) as error:
+        signed = list(parts(converted, first(converted, rest[0], cut), cut))
+    except (ValueError, IndexError) as error:
         raise DamagedInput("a PKCS #7 file that ends before its certificates", hint="fetch or copy it once more") from error
     certificates, passed = _collected(converted, signed, cut)
     where = f" at byte {cut[-1]}" if cut and converted is data else ""
