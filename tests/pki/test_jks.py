@@ -113,6 +113,14 @@ def test_every_cut_keeps_the_entries_before_it() -> None:
     assert set(counts) == {0, 1, 2, 3, 4}
 
 
+def test_version_1_has_no_types_and_aliases_are_in_javas_own_utf(named: SimpleNamespace) -> None:
+    alias = b"a\xc0\x80\xed\xa0\xbd\xed\xb8\x80\xc3\xa4"
+    entry = b"\0\0\0\2" + struct.pack(">H", len(alias)) + alias + struct.pack(">QI", 7, len(named.root)) + named.root
+    store = jks.read(b"\xfe\xed\xfe\xed\0\0\0\1\0\0\0\1" + entry + bytes(20), "a", Opening())
+    assert [(e.alias, e.chain, e.created) for e in store.entries] == [("a\0😀ä", (named.root,), 7)]
+    assert (store.damage, store.integrity) == ("", "not checked")
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [

@@ -32,13 +32,13 @@ def test_from_a_file(content: bytes, expected: str, tmp_path: Path) -> None:
 
 def test_files_that_hold_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
-        Password.from_file(tmp_path / "none").reveal()
+        Password.from_file(tmp_path / "none")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not UTF-8"):
-        Password.from_file(tmp_path / "binary").reveal()
+        Password.from_file(tmp_path / "binary")
     (tmp_path / "long").write_bytes(b"a" * 10_000)
     with pytest.raises(InputError, match="longer than 4096"):
-        Password.from_file(tmp_path / "long").reveal()
+        Password.from_file(tmp_path / "long")
 
 
 def test_a_person_is_asked_once_and_only_when_needed() -> None:

@@ -76,6 +76,10 @@ def test_the_public_default_opens_certificates_and_is_told_but_opens_no_key(tmp_
     assert read_store(tmp_path / "a.p12", password=Password.of("changeit")).entries[0].key_fits is True
 
 
+def test_certificates_without_a_key_are_put_in_order(opened: Opened, named: SimpleNamespace) -> None:
+    assert [(e.kind, e.chain) for e in opened("nokeys.p12").entries] == [("certificate", (named.api, named.issuing, named.root))]
+
+
 @pytest.mark.parametrize("name", ["modern.p12", "legacy.p12", "java17.p12", "empty.p12", "nss.p12", "nokeys.p12"])
 def test_a_wrong_password_is_called_that(name: str, opened: Opened) -> None:
     with pytest.raises(InputError, match="the password from the caller does not open it") as caught:

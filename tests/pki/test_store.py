@@ -93,7 +93,7 @@ def test_a_store_is_told_by_its_content(name: str, form: str, stores: Path, tmp_
     [
         ("api-chain.pem", ("api", "issuing")), ("api.der", ("api",)),
         ("chain.p7b", ("api", "issuing", "root")), ("chain.p7b.pem", ("api", "issuing", "root")),
-        ("java17.jceks", ("root", "other", "api", "shop")), ("keypass.jks", ("api",)), ("nokeys.p12", ("root", "issuing", "api")),
+        ("java17.jceks", ("root", "other", "api", "shop")), ("keypass.jks", ("api",)), ("nokeys.p12", ("api", "issuing", "root")),
         ("cacerts.jks", ("root",)), ("cacerts.p12", ("root",)), ("nss.p12", ("api", "issuing")), ("trusted.pem", ("root",)),
         ("nginx/nginx.conf", ("root", "issuing", "api")),
     ],

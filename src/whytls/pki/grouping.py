@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from whytls.pki.certificate import Certificate, read
 
+MOST_SAME_NAME = 16  # certificates of one name that are looked at; cross-signed CAs have two or three
 MOST_IN_CHAIN = 10  # certificates; a file with more is a collection, and a chain in it has to hang together by its names
 
 
@@ -50,8 +51,9 @@ class Issuers:
     def __init__(self, certificates: Iterable[bytes]) -> None:
         self._named: dict[str, list[Certificate]] = {}
         for certificate in map(read, dict.fromkeys(certificates)):
-            if certificate.subject_canonical:
-                self._named.setdefault(certificate.subject_canonical, []).append(certificate)
+            known = self._named.setdefault(certificate.subject_canonical, [])
+            if certificate.subject_canonical and len(known) < MOST_SAME_NAME:
+                known.append(certificate)
 
     def chain(self, own: bytes) -> tuple[bytes, ...]:
         """A certificate and its issuers, up to a self-issued one or as far as they are in the set; Java builds it so.
@@ -59,7 +61,7 @@ class Issuers:
         Of several certificates with the issuer's name the one whose key identifier fits goes first.
         """
         made, current = [own], read(own)
-        while not current.self_issued and len(made) < 4 * MOST_IN_CHAIN:
+        while not current.self_issued and len(made) < 2 * MOST_IN_CHAIN:
             candidates = [c for c in self._named.get(current.issuer_canonical, ()) if c.der not in made]
             if not candidates:
                 break
@@ -67,3 +69,11 @@ class Issuers:
             current = next((c for c in candidates if aki is not None and c.ski == aki), candidates[0])
             made.append(current.der)
         return tuple(made)
+
+
+def chains(certificates: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """A set of certificates as chains: from each end entity upwards; what no chain needs stands alone."""
+    issuers = Issuers(certificates)
+    made = [issuers.chain(der) for der in dict.fromkeys(certificates) if is_end_entity(read(der))]
+    used = {der for chain in made for der in chain}
+    return made + [(der,) for der in dict.fromkeys(certificates) if der not in used]

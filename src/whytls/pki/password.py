@@ -37,7 +37,12 @@ class Password:
 
     @staticmethod
     def from_file(path: str | Path) -> Password:
-        """From a file's first line, its line end left out; the file is read when the password is needed."""
+        """From a file's first line, its line end left out; the file is read when the password is needed.
+
+        Raises:
+            InputError: it cannot be read (told at once), or what is in it is no password (told then).
+        """
+        first_lines(path)
         return Password(f"the file {path}", lambda: first_lines(path)[0])
 
     @staticmethod

@@ -138,10 +138,11 @@ def _take(data: bytes, block: Block, before: int, opening: Opening, found: Conte
     elif block.label.endswith("PRIVATE KEY") and block.label not in OTHERS:
         found.keys.append(HeldKey(_key(data, block, opening), block.line))
     elif block.label in PKCS7_LABELS:
+        from whytls.pki.grouping import chains
         from whytls.pki.readers import pkcs7
 
         inner = pkcs7.contents(decoded(data, block))
-        ordered = dict.fromkeys(der for chain in pkcs7.chains(inner.certificates) for der in chain)
+        ordered = dict.fromkeys(der for chain in chains(inner.certificates) for der in chain)
         found.certificates += [Held(der, block.line, "") for der in ordered]
         found.passed_over += inner.passed_over
         if inner.damage:

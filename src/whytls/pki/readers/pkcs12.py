@@ -28,7 +28,7 @@ from whytls.pki.ber import definite, first, integer, octets, outer, parts
 from whytls.pki.certificate import read as read_certificate
 from whytls.pki.der import Element, dotted, element, text
 from whytls.pki.derivation import DIGESTS, HMACS
-from whytls.pki.grouping import Issuers
+from whytls.pki.grouping import Issuers, chains
 from whytls.pki.password import Attempt
 from whytls.pki.store import Entry, Opening, Place, Store
 
@@ -105,19 +105,20 @@ def _content(data: bytes, info: Element, cut: list[int]) -> bytes:
 
 def _checked(data: bytes, rest: list[Element], safes: bytes, opening: Opening, found: _Findings) -> tuple[str, list[Attempt]]:
     """The checksum: whether it fits, and the passwords that are worth trying on the contents."""
+    tried = opening.attempts()
     try:
-        for attempt in opening.attempts():
+        for attempt in tried:
             if _mac_fits(data, rest[0], safes, attempt, opening):
                 if not attempt.given and attempt.text:
                     found.warnings.append(f"{attempt.what}, opens it")
                 return "verified", [attempt]
     except InputError as error:
         found.warnings.append(f"the checksum was not checked: {error}")
-        return "not checked", opening.attempts()
+        return "not checked", tried
     except (Malformed, ValueError) as error:
         found.damage.append(f"the checksum cannot be read: {error}")
-        return "not checked", opening.attempts()
-    return ("failed", opening.attempts()) if opening.password else ("not checked", [])  # what does not fit it opens nothing
+        return "not checked", tried
+    return ("failed", tried) if opening.password else ("not checked", [])  # what does not fit it opens nothing
 
 
 def _mac_fits(data: bytes, mac_data: Element, safes: bytes, attempt: Attempt, opening: Opening) -> bool:
@@ -285,11 +286,9 @@ def _entries(found: _Findings, name: str) -> Iterator[Entry]:
             entry = _key_entry(bag, bag.key, own, issuers, name)
             used.update(entry.chain)
             yield entry
-    for bag in certificates:
-        if bag.trusted:
-            yield Entry("trusted", (bag.der,), Place(name), bag.name)
-        elif bag.der not in used:
-            yield Entry("certificate", (bag.der,), Place(name), bag.name)
+    yield from (Entry("trusted", (bag.der,), Place(name), bag.name) for bag in certificates if bag.trusted)
+    left = {bag.der: bag.name for bag in reversed(certificates) if not bag.trusted and bag.der not in used}
+    yield from (Entry("certificate", chain, Place(name), left[chain[0]]) for chain in chains(list(reversed(left))))
 
 
 def _key_entry(bag: _Bag, key: keys.Key, own: _Bag | None, issuers: Issuers, name: str) -> Entry:

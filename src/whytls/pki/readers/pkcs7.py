@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from whytls.exceptions import DamagedInput, Malformed
 from whytls.pki.ber import definite, first, outer, parts
-from whytls.pki.certificate import read as read_certificate
 from whytls.pki.der import Element, dotted
-from whytls.pki.grouping import Issuers, is_end_entity
+from whytls.pki.grouping import chains
 from whytls.pki.store import Entry, Opening, Place, Store
 
 SIGNED_DATA = "1.2.840.113549.1.7.2"
@@ -40,14 +39,6 @@ def read(data: bytes, name: str, _opening: Opening) -> Store:
     found = contents(data)
     entries = tuple(Entry("certificate", chain, Place(name)) for chain in chains(found.certificates))
     return Store(name, "PKCS #7", entries, passed_over=tuple(found.passed_over), damage=found.damage)
-
-
-def chains(certificates: list[bytes]) -> list[tuple[bytes, ...]]:
-    """A set of certificates as chains: from each end entity upwards; what no chain needs stands alone."""
-    issuers = Issuers(certificates)
-    made = [issuers.chain(der) for der in dict.fromkeys(certificates) if is_end_entity(read_certificate(der))]
-    used = {der for chain in made for der in chain}
-    return made + [(der,) for der in dict.fromkeys(certificates) if der not in used]
 
 
 def contents(data: bytes) -> Contents:
