@@ -125,6 +125,17 @@ def test_anchors_of_a_damaged_store_are_refused(stores: Path, tmp_path: Path) ->
         read_anchors(tmp_path / "a")
 
 
+def test_a_checksum_that_fails_is_no_truststore(stores: Path) -> None:
+    with pytest.raises(InputError, match="does not fit its checksum"):
+        read_anchors(stores / "cacerts.jks", password=Password.of("wrong"))
+
+
+def test_text_as_powershell_writes_it(stores: Path, tmp_path: Path, named: SimpleNamespace) -> None:
+    (tmp_path / "a").write_bytes((stores / "root.pem").read_text().encode("utf-16"))
+    store = read_store(tmp_path / "a")
+    assert (store.certificates, "save it as UTF-8" in store.warnings[0]) == ((named.root,), True)
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(200))
     with pytest.raises(InputError, match="too large for a store"):

@@ -6,7 +6,7 @@ told by its bytes and never by its name: half of the keystores in the field bear
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -143,10 +143,13 @@ def recognised(data: bytes, name: str, opening: Opening) -> Store | None:
             from whytls.pki.readers import single
 
             return single.read(data, name, opening)
-        if b"-----BEGIN " in data:
+        wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes text
+        text = data.decode("utf-16", "replace").encode("utf-8") if wide else data
+        if b"-----BEGIN " in text:
             from whytls.pki.readers import pem
 
-            return pem.read(data, name, opening)
+            store = pem.read(text, name, opening)
+            return replace(store, warnings=("the text is UTF-16, which OpenSSL, nginx and Java do not read: save it as UTF-8",)) if wide else store
     except DamagedInput as error:
         raise InputError(error.problem, file=name, offset=error.offset, hint=error.hint) from error
     return None
@@ -181,6 +184,8 @@ def read_anchors(path: str | Path, *, password: Password | None = None) -> tuple
     found = anchors(store)
     if store.damage:
         raise InputError(store.damage, file=str(path))
+    if store.integrity == "failed":
+        raise InputError(store.warnings[-1], file=str(path), hint="give the password with which it was written")
     if not found:
         other = [*(["a private key"] if any(entry.kind == "key" for entry in store.entries) else []), *store.passed_over[:5]]
         what = f", but: {', '.join(other)}" if other else ""

@@ -6,6 +6,7 @@ certificates of one server pair with their keys in order. Paths count from the m
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,12 @@ from whytls.pki.store import Entry, Opening, Place, Store, file_content, recogni
 
 PREFIXES = ("", "proxy_", "grpc_", "uwsgi_")  # as server, and as client of what is behind
 ANCHORS = ("ssl_client_certificate", "ssl_trusted_certificate")
-MOST_ENTRIES, MOST_PASSWORDS = 20_000, 20
+NAMES = frozenset(
+    prefix + name
+    for prefix in PREFIXES
+    for name in ("ssl_certificate", "ssl_certificate_key", "ssl_password_file", "ssl_crl", *ANCHORS)
+)
+MOST_ENTRIES, MOST_PASSED_OVER, MOST_PASSWORDS = 20_000, 1_000, 20
 # A path of this form is no file: worked out for each connection, in the configuration itself, or behind an engine.
 _NO_FILE = {"$": "its name is worked out for each connection", "data:": "it stands in the configuration itself", "engine:": "it is kept by an engine",
             "store:": "it is kept by a provider"}  # fmt: skip
@@ -70,7 +76,7 @@ def _scope(directives: tuple[Directive, ...], inherited: Named, server: str, col
     """One block: what it names, and the blocks inside. What a server inherits is told with the server."""
     own: Named = {}
     for directive in directives:
-        if directive.block is None and "ssl_" in directive.name:
+        if directive.block is None and directive.name in NAMES:
             own.setdefault(directive.name, []).append(directive)
     valid = {**inherited, **own}
     inner = [directive for directive in directives if directive.block]
@@ -102,6 +108,8 @@ def _presented(here: Named, valid: Named, prefix: str, server: str, collected: _
     role = f"{prefix}ssl_certificate"
     keys = valid.get(f"{role}_key", [])
     for place, directive in enumerate(here.get(role, [])):
+        if len(collected.entries) >= MOST_ENTRIES:
+            return
         key = keys[place] if place < len(keys) else None
         collected.entries.append(_pair(directive, key, valid.get(f"{prefix}ssl_password_file", []), server, collected))
 
@@ -127,13 +135,15 @@ def _pair(certificate: Directive, key: Directive | None, passwords: list[Directi
 def _anchors(here: Named, prefix: str, server: str, collected: _Collected) -> None:
     for role in ANCHORS:
         for directive in here.get(prefix + role, []):
+            if len(collected.entries) >= MOST_ENTRIES:
+                return
             path, place = collected.path(directive), Place(directive.file, directive.line)
             held, problem = _from(path, directive, collected, collected.opening)
             chains = [(certificate.der,) for certificate in held.certificates]
             warnings = (problem,) if problem else () if chains else (f"no certificate in {path}",)
             made = [Entry("trusted", chain, place, server, directive.name, path, warnings=warnings) for chain in chains]
             collected.entries += made or [Entry("trusted", (), place, server, directive.name, path, warnings=warnings)]
-    for directive in here.get(f"{prefix}ssl_crl", []):
+    for directive in here.get(f"{prefix}ssl_crl", [])[: MOST_PASSED_OVER - len(collected.passed_over)]:
         collected.passed_over.append(f"the revocation list {collected.path(directive)} ({directive.file}:{directive.line})")
 
 
@@ -172,8 +182,10 @@ def _passwords(collected: _Collected, directives: list[Directive]) -> Iterator[P
     for directive in directives[:1]:
         path = collected.path(directive)
         try:
+            if not os.path.isfile(path):
+                return
             for number, line in enumerate(first_lines(path, MOST_PASSWORDS), 1):
                 if line:
                     yield Password(f"line {number} of {path}", lambda line=line: line)  # type: ignore[misc]
         except InputError:
-            return
+            return  # a key that stays closed says so
