@@ -112,6 +112,14 @@ def first(data: bytes, parent: Element, cut: list[int] | None = None) -> Element
     raise Malformed("a container that is expected to hold something is empty", offset=parent.start)
 
 
+def split(data: bytes, parent: Element) -> tuple[Element, list[Element]]:
+    """The first element of a container and the others."""
+    found = list(parts(data, parent))
+    if not found:
+        raise Malformed("a container that is expected to hold something is empty", offset=parent.start)
+    return found[0], found[1:]
+
+
 def outer(data: bytes, cut: list[int]) -> Element:
     """The structure that the data is; shorter than it says where the data was cut."""
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from whytls.exceptions import InputError, Malformed
 from whytls.pki import pbe
-from whytls.pki.ber import octets, parts
+from whytls.pki.ber import octets, parts, split
 from whytls.pki.der import Element, element
 from whytls.pki.derivation import Rounds
 from whytls.pki.password import Attempt
@@ -51,7 +51,7 @@ def plain(der: bytes) -> Key:
 def encrypted(data: bytes, info: Element, attempts: Iterable[Attempt], rounds: Rounds) -> Key:
     """An EncryptedPrivateKeyInfo (RFC 5958 section 3). Damage and unknown schemes are told in ``problem``."""
     try:
-        algorithm, *rest = parts(data, info)
+        algorithm, rest = split(data, info)
         if not rest:
             raise Malformed("an encrypted key is expected to have a scheme and its bytes", offset=info.start)
         closed = octets(data, rest[0])
@@ -68,8 +68,6 @@ def encrypted(data: bytes, info: Element, attempts: Iterable[Attempt], rounds: R
                 return Key(OPENED if found.public else STRANGE, found.public, attempt, found.problem)
     except (InputError, Malformed) as error:
         return Key(CLOSED, problem=f"{error.problem} ({error.hint})" if error.hint else error.problem)
-    except ValueError as error:  # too few values to unpack: a structure of no parts
-        return Key(CLOSED, problem=f"its structure is damaged: {error}")
     return Key(CLOSED, problem=f"{given} does not open it" if given else "")
 
 

@@ -95,7 +95,8 @@ def first_lines(path: str | Path, most: int = 1) -> list[str]:
         with open(path, "rb") as file:
             data = file.read(LONGEST * most + 2)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(getattr(error, "strerror", None) or "cannot be read", file=str(path), hint="expected a file with the password in its first line") from error
+        problem, hint = getattr(error, "strerror", None) or "cannot be read", "expected a file with the password in its first line"
+        raise InputError(problem, file=str(path), hint=hint) from error
     try:
         lines = data.decode("utf-8").split("\n")[:most]
     except UnicodeDecodeError:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from whytls.exceptions import InputError, Malformed
 from whytls.pki import derivation
-from whytls.pki.ber import integer, octets, parts
+from whytls.pki.ber import integer, octets, parts, split
 from whytls.pki.der import Element, dotted
 from whytls.pki.derivation import HMACS, Rounds
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm
 
-LARGEST_RC2 = 4 << 20  # bytes; RC2 is computed in Python, 4 µs a byte
+RC2_ROUNDS = 6  # of hashing take as long as RC2, computed in Python, takes for a byte
 PBES2, PBKDF2, SCRYPT = "1.2.840.113549.1.5.13", "1.2.840.113549.1.5.12", "1.3.6.1.4.1.11591.4.11"
 # RFC 7292 appendix C: cipher, bytes of key
 PKCS12_SCHEMES = {
@@ -76,6 +76,8 @@ def decrypt(data: bytes, algorithm: Element, closed: bytes, password: str | None
     key = derivation.pkcs12(password, salt, count, 1, size, "sha1", rounds)
     if cipher == "rc4":
         return _rc4(key, closed)
+    if cipher == "rc2":
+        rounds.pay(RC2_ROUNDS * len(closed) or 1)
     iv = derivation.pkcs12(password, salt, count, 2, 8, "sha1", rounds)
     return _unpadded(_cbc(cipher, key, iv, closed), 8)
 
@@ -83,7 +85,7 @@ def decrypt(data: bytes, algorithm: Element, closed: bytes, password: str | None
 def pbkdf2_key(data: bytes, parameters: Element, password: str | None, size: int, rounds: Rounds) -> bytes:
     """PBKDF2-params of RFC 8018 appendix A.2, and the key that they give; a length in them has to be the cipher's."""
     digest, count = "sha1", 0
-    salt, *rest = parts(data, parameters)
+    salt, rest = split(data, parameters)
     if salt.tag != 0x04:
         raise Malformed("the salt of PBKDF2 is expected to be an OCTET STRING", offset=salt.start)
     for place, part in enumerate(rest):
@@ -109,7 +111,7 @@ def _pbes2(data: bytes, parameters: Element, closed: bytes, password: str | None
     if kdf == PBKDF2:
         key = pbkdf2_key(data, values, password, size, rounds)
     elif kdf == SCRYPT:
-        salt, *numbers = parts(data, values)
+        salt, numbers = split(data, values)
         counts = [integer(data, number) for number in numbers]
         if len(counts) not in (3, 4):
             raise Malformed("scrypt is expected to have N, r and p", offset=values.start)
@@ -130,8 +132,6 @@ def _cbc(cipher: str, key: bytes, iv: bytes, closed: bytes) -> bytes:
     if cipher == "rc2":
         from whytls.pki import rc2
 
-        if len(closed) > LARGEST_RC2:
-            raise InputError(f"{len(closed):,} bytes encrypted with RC2", hint=f"at most {LARGEST_RC2:,} are decrypted")
         return rc2.decrypt_cbc(key, 8 * len(key), iv, closed)
     algorithm: BlockCipherAlgorithm = AES(key) if cipher == "aes" else TripleDES((key * 3)[:24])  # DES is 3DES with equal keys
     decryptor = Cipher(algorithm, modes.CBC(iv)).decryptor()
@@ -165,7 +165,7 @@ def _jks(closed: bytes, password: str | None) -> bytes | None:
 
 
 def _parameters(data: bytes, algorithm: Element) -> Element:
-    _, *found = parts(data, algorithm)
+    _, found = split(data, algorithm)
     return found[0] if found else Element(0x05, algorithm.end, algorithm.end, algorithm.end)
 
 
