@@ -55,4 +55,4 @@ def test_damage_is_one_error(place: int, noise: bytes, name: str) -> None:
     except WhytlsError:
         pass
     else:
-        assert len(store.certificates) <= 3
+        assert sum(map(len, store.certificates)) <= len(data)
