@@ -93,7 +93,8 @@ def test_as_openssl_lists_them(name: str, made: Path) -> None:
     assert {plain.sub("?", entry.alias) for entry in store.entries if entry.kind == "key"} <= names | {""}
 
 
-def test_as_nss_lists_them(made: Path) -> None:
+def test_as_nss_lists_them(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # pk12util writes each certificate to a file there
     for name in ("nss.p12", "modern.p12"):
         text = run("pk12util", "-l", made / name, "-W", "meadow1", "-r")
         store = opened(made, name)
