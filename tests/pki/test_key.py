@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import whytls.pki.derivation
@@ -86,6 +86,7 @@ def test_a_store_cannot_ask_for_endless_work(stores) -> None:  # type: ignore[no
     assert whytls.pki.derivation.MOST_ROUNDS >= 10_000_000  # what real stores ask for is not refused
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_damage_is_a_value(noise: bytes) -> None:
     assert keys.plain(noise).public == ""

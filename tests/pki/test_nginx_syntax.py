@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whytls.pki.readers.nginx_syntax import Configuration, Directive, parse
@@ -109,6 +109,7 @@ def test_time_is_linear() -> None:
     assert time.process_time() - begin < 10
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab ;{}\"'\\$#\n}", max_size=80))
 def test_anything_is_a_value(text: str) -> None:
     found = read(text)
@@ -120,6 +121,7 @@ words = st.text(alphabet="abz/.*~^:=-_", min_size=1, max_size=8)
 anything = st.text(alphabet="ab ;{}'\\$#\n\"", max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(words, st.lists(anything, max_size=3)), max_size=5))
 def test_quoted_words_come_back(directives: list[tuple[str, list[str]]]) -> None:
     def quoted(word: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ber import shortest
 
@@ -70,6 +70,7 @@ def test_a_wrong_password_is_no_error() -> None:
     assert opened(data, b"\x11" * 32) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.sampled_from([0, 8, 16, 64]))
 def test_damage_is_our_own_error(noise: bytes, size: int) -> None:
     for oid in (RC2_40, PBES2, bytes.fromhex("2b060104012a021301"), bytes.fromhex("2b060104012a02110101"), bytes.fromhex("2a864886f70d010503")):

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whytls.exceptions import DamagedInput
@@ -116,6 +116,7 @@ def test_bounds(pki: SimpleNamespace) -> None:
     assert time.process_time() - begin < 3
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 2000), st.sampled_from(["shop-with-key.pem", "pbes2.key", "traditional.key", "chain.p7b.pem"]))
 def test_damage_to_what_tools_wrote_is_a_value(noise: bytes, place: int, name: str) -> None:
     data = (Path(__file__).parent / "stores" / name).read_bytes()

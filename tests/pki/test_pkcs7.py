@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ber import shortest
 
@@ -46,6 +46,7 @@ def test_other_contents_are_named(tmp_path: Path) -> None:
         read_store(tmp_path / "a")
 
 
+@settings(deadline=None)
 @given(st.integers(0), st.binary(min_size=1, max_size=6), st.sampled_from(["chain.p7b", "indefinite.p7b"]))
 def test_damage_is_one_error(place: int, noise: bytes, name: str) -> None:
     data = (STORES / name).read_bytes()

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whytls.exceptions import InputError, WhytlsError
@@ -54,6 +54,7 @@ def test_what_is_none(data: bytes) -> None:
         single.read(data, "a", Opening())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_damage_is_one_error(noise: bytes) -> None:
     try:
