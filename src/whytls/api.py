@@ -43,7 +43,7 @@ def diagnose(
     """Read captures and say of every failed handshake why it failed.
 
     ``paths`` are files, folders or ``-`` for standard input. ``router``, ``message_processor`` and ``backend`` are patterns of
-    addresses and ports, ``topology`` a file with the same; ``trust`` a file with the rejecting side's anchors; ``at`` the time at
+    addresses and ports, ``topology`` a file with the same; ``trust`` a store with the rejecting side's anchors; ``at`` the time at
     which certificates are judged, instead of the capture's. ``all`` yields those that did not fail as well. The value is
     iterated lazily.
 

@@ -18,6 +18,7 @@ from tools.fuzz import wire_targets as wire
 from tools.fuzz.der import change_der
 from tools.fuzz.frames import change_capture, change_pcapng
 from tools.fuzz.items import Mutate, Run, anywhere, behind, change_items
+from tools.fuzz.keystore import change_keystore
 from tools.fuzz.streams import change_stream
 
 
@@ -45,6 +46,11 @@ TARGETS: dict[str, Target] = {
     "certificate": Target(pki.certificate, lambda: [c for chain in seeds.certificates() for c in chain], change_der),
     "chain": Target(pki.chain, pki.chain_seeds, partial(change_items, item=change_der), 8192),
     "name": Target(pki.name, lambda: pki.NAMES, anywhere, 512),
+    "jks": Target(*pki.STORE_TARGETS["jks"], change_keystore, 8192),
+    "pkcs12": Target(*pki.STORE_TARGETS["pkcs12"], change_der, 8192),
+    "single": Target(*pki.STORE_TARGETS["single"], change_der, 8192),
+    "pem": Target(*pki.STORE_TARGETS["pem"], pki.change_pem, 8192),
+    "nginx": Target(*pki.STORE_TARGETS["nginx"], anywhere, 2048),
     "capture": Target(judging.capture, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
     "verdict": Target(judging.verdict, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
 }

@@ -42,7 +42,7 @@ COMMAND = Command(
         (
             "what is known besides",
             (
-                Option(("--trust",), "truststore (PEM) of the side that rejected the certificate", "FILE", completes="file"),
+                Option(("--trust",), "truststore of the side that rejected: PEM, PKCS #12, JKS, folder; or system, java", "FILE", completes="file"),
                 Option(("--at",), "judge certificates at this time, not at that of the capture", "TIME"),
             ),
         ),
