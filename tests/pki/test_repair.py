@@ -189,7 +189,7 @@ def test_any_list_gives_a_chain_in_which_every_signature_fits(pki: SimpleNamespa
     pool += [corrupted(pki.middle), b"", b"\x30\x80", pki.server.der[:200]]
     sent = data.draw(st.lists(st.sampled_from(pool), max_size=8))
     at_hand = data.draw(st.lists(st.sampled_from(pool), max_size=8))
-    trusts = data.draw(st.none() | st.lists(st.sampled_from(pool), max_size=3))
+    trusts = data.draw(st.none() | st.lists(st.sampled_from(pool[:7]), max_size=3))
     done = repaired(sent, at=AT, given=at_hand, anchors=trusts, with_root=data.draw(st.booleans()))
     chain = [read(der) for der in done.chain]
     assert all(verifies(below, above) for below, above in itertools.pairwise(chain)), [c.problems for c in chain]
