@@ -15,7 +15,7 @@ from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authority import AT, NOON, Issued, days, ec_key, issue, usages
+from authority import AT, NOON, Issued, crl, days, ec_key, issue, usages
 from whytls.exceptions import WhytlsError
 from whytls.pki.certificate import Certificate, read
 from whytls.pki.readers.revocation import read_revocation, revocation_in
@@ -120,17 +120,6 @@ def test_roots_and_anchors_are_not_checked(pki: SimpleNamespace) -> None:
     path = [read(pki.server.der), read(pki.middle.der), read(pki.root.der)]
     assert [s.state for s in statuses(path, [], at=AT)] == ["undecided", "undecided", "not-checked"]
     assert [s.state for s in statuses(path[:2], [], at=AT, anchored=True)] == ["undecided", "not-checked"]
-
-
-def crl(by: Issued, *serials: int, extra: tuple[x509.ExtensionType, ...] = (), entry: x509.ExtensionType | None = None) -> bytes:
-    builder = x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject)
-    builder = builder.last_update(NOON - days(1)).next_update(NOON + days(1))
-    for serial in serials:
-        revoked_one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOON - days(2))
-        builder = builder.add_revoked_certificate((revoked_one.add_extension(entry, critical=True) if entry else revoked_one).build())
-    for extension in extra:
-        builder = builder.add_extension(extension, critical=True)
-    return builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def state(path: list[Issued], *sources: bytes) -> Status:
