@@ -200,7 +200,8 @@ def alerts_of(stack: str, defect: Defect, usage: Purpose) -> tuple[int | None, .
         return sent[own]
     if not (for_server if usage == "client" else own):
         return ()
-    common = set.intersection(*map(set, sent.values())) if sent else set()
+    judged = [set(alerts) for reason, alerts in sent.items() if reason != "client-certificate-missing"]
+    common = set.intersection(*judged) if judged else set()
     return tuple(common) if common else _sent(stack, "server" if usage == "client" else "client").get(for_server, ())
 
 
