@@ -107,7 +107,7 @@ def pair(
     refusing = in_order(d.deciding for d in decided if d.accepts is False and d.deciding is not None)
     anchor = _anchor(repair, judge) if refusing and chain else None
     completed = judge if anchor is None or anchor.der is None else judge._replace(anchors=(*anchors, anchor.der))
-    after = {decision.accepts for decision in decisions(completed.views(repair.chain), usage)}
+    after = {d.accepts for d in (decisions(completed.views(repair.chain), usage) if refusing else decided)}
     found = _once([*refusing, *in_order(view.defects)])
     minded = [d for d in found if d in refusing or any(minds(stack, d, views[stack.roots_only]) for stack in STACKS[usage])]
     return PairReport(
@@ -152,8 +152,9 @@ def _mends(minded: Sequence[Defect], repair: Repair, anchor: Anchor | None) -> I
     ways = [way for defect in minded for way in _ways(defect, repair, anchor)]
     if anchor is not None and not any(way.action == "add-anchor" for way in ways):
         ways.append(Mend("trusts", "add-anchor", "untrusted-root"))
+    needed = {(way.holder, way.action) for way in ways if not way.alternative}
     for way in ways:
-        if (way.holder, way.action) not in done:
+        if (way.holder, way.action) not in done and not (way.alternative and (way.holder, way.action) in needed):
             done.add((way.holder, way.action))
             yield way
 
