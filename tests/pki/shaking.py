@@ -156,24 +156,30 @@ def openssl_client(port: int, own: Identity | None, trust: Path | None, version:
     command += ["-no-CAfile"] if trust is None else ["-CAfile", str(trust), "-verify", "9", "-verify_return_error"]
     command += own.for_openssl() if own else []
     command += ["-servername", host, "-verify_hostname", host] if host else []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        watch = threading.Timer(WAIT, process.kill)
-        watch.start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        lines = []
-        try:
-            process.stdin.write(THERE + "\n")
-            process.stdin.flush()
-        except BrokenPipeError:
-            lines.append("it ended before the line was sent\n")
-        for line in process.stdout:
-            lines.append(line)
-            if BACK in line:
-                break
-        watch.cancel()
-        process.kill()
-    return BACK in lines[-1], "".join(lines)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watch = threading.Timer(WAIT, process.kill)
+    watch.start()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    lines = []
+    try:
+        process.stdin.write(THERE + "\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        lines.append("it ended before the line was sent\n")
+    for line in process.stdout:
+        lines.append(line)
+        if BACK in line:
+            break
+    watch.cancel()
+    process.kill()
+    process.wait(WAIT)
+    process.stdout.close()
+    try:
+        process.stdin.close()
+    except BrokenPipeError:
+        lines.append("it had ended\n")
+    return any(BACK in line for line in lines), "".join(lines)
 
 
 def shake(

@@ -15,7 +15,7 @@ from whytls.pki.certificate import read
 from whytls.pki.defect import Defect, Purpose
 from whytls.pki.pair import Anchor, PairReport, pair
 from whytls.pki.readers.revocation import revocation_in
-from whytls.pki.stacks import ORDER, REASONS, STACKS, UNANCHORED, alerts_of
+from whytls.pki.stacks import OF_PAIRS, ORDER, REASONS, STACKS, UNANCHORED, alerts_of
 from whytls.pki.trust import HABITS
 from whytls.wire.alert import OBSERVED, STANDARD
 
@@ -204,6 +204,15 @@ def test_damage_and_rubbish(pki: SimpleNamespace) -> None:
     assert rubbish.deciding.slug == "malformed"
 
 
+def test_nginx_follows_one_intermediate(pki: SimpleNamespace) -> None:
+    lower = issue("Meadow Lower", pki.middle, ca=True)
+    report = judge([issue("deep", lower), lower, pki.middle], [pki.root], usage="client")
+    assert [report.by(s).accepts for s in ("openssl", "nginx", "java")] == [True, False, True]
+    assert (report.by("nginx").condition, report.alerts("nginx")) == ("verify-depth", {None})
+    assert told(report) == [("trusts", "raise-depth", False)]
+    assert report.mended is True
+
+
 def test_stacks_that_differ_make_no_verdict(pki: SimpleNamespace) -> None:
     cn_only = issue(HOST, pki.middle)
     report = judge([cn_only, pki.middle], [pki.root], host=HOST)
@@ -243,7 +252,7 @@ def test_several_defects_each_get_their_mend(pki: SimpleNamespace) -> None:
 
 
 def test_tables_name_what_exists() -> None:
-    slugs = {line.slug for line in HABITS} | {"no-certificate"}
+    slugs = {line.slug for line in HABITS} | OF_PAIRS
     assert set(ORDER) <= slugs
     assert set(REASONS) <= slugs
     assert slugs >= UNANCHORED

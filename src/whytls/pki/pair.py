@@ -28,6 +28,7 @@ Action = Literal[
     "replace-intermediate",  # a CA certificate of the chain must be exchanged for a sound one
     "add-anchor",  # ``anchor`` into the truststore
     "renew-anchor",  # the root in the truststore is out of its time
+    "raise-depth",  # the setting beside the truststore: ssl_verify_depth, proxy_ssl_verify_depth
 ]
 
 
@@ -107,7 +108,9 @@ def pair(
     refusing = in_order(d.deciding for d in decided if d.accepts is False and d.deciding is not None)
     anchor = _anchor(repair, judge) if refusing and chain else None
     completed = judge if anchor is None or anchor.der is None else judge._replace(anchors=(*anchors, anchor.der))
-    after = {d.accepts for d in (decisions(completed.views(repair.chain), usage) if refusing else decided)}
+    again = decisions(completed.views(repair.chain), usage) if refusing else decided
+    # A depth is a setting, which the mend raises.
+    after = {True if d.deciding is not None and d.deciding.slug == "verify-depth" else d.accepts for d in again}
     found = _once([*refusing, *in_order(view.defects)])
     minded = [d for d in found if d in refusing or any(minds(stack, d, views[stack.roots_only]) for stack in STACKS[usage])]
     return PairReport(
@@ -168,6 +171,8 @@ def _ways(defect: Defect, repair: Repair, anchor: Anchor | None) -> Iterator[Men
             yield Mend("presents", "replace-certificate", slug, alternative=True)
     elif slug in ("missing-intermediate", "wrong-intermediate", "wrong-order", "key-identifier-differs"):
         yield Mend("presents", "upload-chain" if repair.changed and (repair.complete or mended) else "obtain-issuer", slug)
+    elif slug == "verify-depth":
+        yield Mend("trusts", "raise-depth", slug)
     elif place == "root" and slug in ("expired", "not-yet-valid"):
         yield Mend("trusts", "renew-anchor", slug)
     elif place == "leaf" or slug in ("no-certificate", "cn-only", "lax-wildcard"):

@@ -26,6 +26,7 @@ Condition = Literal[
     "not-cached-or-fetched",  # browsers complete chains from their cache, and some over AIA
     "host-name-checked",  # only by clients that compare the host name at all
     "revocation-checked",  # only by validators that were told to check, and have the same list or response
+    "verify-depth",  # only with the depth that is its default
     "security-level-2",  # OpenSSL's default in Debian, Ubuntu and RHEL; upstream it is 1, which lets it pass
 ]
 

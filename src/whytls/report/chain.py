@@ -332,6 +332,7 @@ _NOTES = {
     ("wrong-order", "leaf-not-first"): "stands first, and issued another one of them: the own certificate must be first",
     ("revoked", ""): "revoked on {revoked_at}: {reason}",
     ("no-certificate", ""): "no certificate",
+    ("verify-depth", ""): "{length} intermediates, of which {allowed} is followed",
     ("missing-intermediate", ""): "the certificate of its issuer {issuer} was not sent",
     ("wrong-intermediate", ""): "another certificate was sent in place of its issuer {issuer}",
     ("untrusted-root", ""): "leads to {issuer}, which the other side does not have",

@@ -27,6 +27,7 @@ CONDITIONS = {
     "not-cached-or-fetched": "unless it fetches or remembers the issuer",
     "host-name-checked": "where it compares the host name",
     "revocation-checked": "where it checks revocation, and knows this",
+    "verify-depth": "with its default depth",
     "security-level-2": "at OpenSSL's security level 2, the default of Debian, Ubuntu and RHEL",
     "": "",
 }
@@ -82,6 +83,8 @@ def _done(mend: Mend, pair: PairReport) -> str:
         return f"add the root certificate {_anchor(pair.anchor)}, if that CA is to be trusted"
     if mend.action == "renew-anchor":
         return "replace the root certificate that is out of its time by its successor"
+    if mend.action == "raise-depth":
+        return "nginx follows one intermediate by default: raise ssl_verify_depth (proxy_ssl_verify_depth where nginx is the client)"
     if mend.action == "replace-intermediate":
         return "exchange the CA certificate at fault for a sound one of the same name and key; its CA publishes it"
     if mend.alternative:
