@@ -141,4 +141,5 @@ def crl(by: Issued, *serials: int, extra: tuple[x509.ExtensionType, ...] = (), e
         builder = builder.add_revoked_certificate((revoked_one.add_extension(entry, critical=True) if entry else revoked_one).build())
     for extension in extra:
         builder = builder.add_extension(extension, critical=True)
-    return builder.sign(by.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    digest = None if isinstance(by.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(by.key, digest).public_bytes(Encoding.DER)

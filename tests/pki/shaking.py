@@ -226,3 +226,20 @@ def shake(
     seen = alert_in(bytes(sent[refuser]), version)
     alert = alert_told(heard) if seen is None else seen
     return Shaken(ok, None if ok else alert, f"client: {client_told}\nserver: {server_told}")
+
+
+@contextmanager
+def serving(own: Identity) -> Iterator[int]:
+    """The port of an OpenSSL server that answers one HTTP request with a page."""
+    command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-www", *own.for_openssl()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    try:
+        line = ""
+        while not line.startswith("ACCEPT"):
+            line = process.stdout.readline()
+            assert line
+        yield int(line.rpartition(":")[2])
+    finally:
+        process.kill()
+        process.communicate()

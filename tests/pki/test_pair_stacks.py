@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from shaking import Identity, Java, Side, bundle, identity, shake
+from shaking import Identity, Java, Side, bundle, identity, serving, shake
 
 from authority import CLIENT, SERVER, Issued, days, ec_key, issue
 from whytls.pki.pair import PairReport, pair
@@ -249,3 +250,40 @@ def test_router_truststore_against_client_keystore(name: str, other: Identity, t
         if not accepts:
             assert " 400 Bad Request" in answer.stdout  # no alert: the handshake was completed
             assert verdict.alerts("nginx") == {None}
+
+
+@pytest.fixture(scope="module")
+def go_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("go") / "dial"
+    source = Path(__file__).parent / "oracles" / "dial.go"
+    subprocess.run(["go", "build", "-o", str(program), str(source)], check=True, capture_output=True)
+    return program
+
+
+def accepts(stack: str, go_client: Path, trust: Path, port: int) -> bool:
+    """Whether that client takes the server's certificate."""
+    if stack == "python":
+        context = ssl.create_default_context(cafile=str(trust))
+        try:
+            with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname=HOST):
+                return True
+        except ssl.SSLCertVerificationError:
+            return False
+    command = {
+        "curl": ["curl", "-sS", "--cacert", str(trust), "--resolve", f"{HOST}:{port}:127.0.0.1", f"https://{HOST}:{port}/"],
+        "go": [str(go_client), str(trust), HOST, str(port)],
+        "gnutls": ["gnutls-cli", "--x509cafile", str(trust), "--sni-hostname", HOST, "--verify-hostname", HOST, "-p", str(port), "127.0.0.1"],
+    }[stack]
+    done = subprocess.run(command, input="", capture_output=True, text=True, timeout=20, check=False)
+    return done.stdout.startswith("ok") if stack == "go" else done.returncode == 0
+
+
+@pytest.mark.parametrize("stack", ["curl", "python", "go", "gnutls"])
+@pytest.mark.parametrize(
+    "name", ["sound", "intermediate as anchor", "pinned", "intermediate in the truststore", "missing intermediate", "unknown root", "expired root"]
+)
+def test_which_certificates_end_a_path(stack: str, name: str, go_client: Path, tmp_path: Path) -> None:
+    case = CASES["server"][name]
+    with serving(identity(tmp_path, case.presents)) as port:
+        seen, said = accepts(stack, go_client, bundle(tmp_path, case.trusts), port), judged(case, "server").by(stack).accepts
+    assert said is (None if (stack, name) == ("gnutls", "expired root") else seen)  # of GnuTLS only what all stacks share is known

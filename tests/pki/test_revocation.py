@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authority import AT, NOON, Issued, crl, days, ec_key, issue, usages
+from authority import AT, NOON, Issued, crl, days, ec_key, issue, rsa_key, usages
 from whytls.exceptions import WhytlsError
 from whytls.pki.certificate import Certificate, read
 from whytls.pki.readers.revocation import read_revocation, revocation_in
@@ -178,7 +179,29 @@ def response(leaf: Issued, issuer: Issued, signer: Issued, status: ocsp.OCSPCert
         NOON - days(3) if gone else None, x509.ReasonFlags.superseded if gone else None,
     )  # fmt: skip
     builder = builder.responder_id(ocsp.OCSPResponderEncoding.NAME, signer.certificate).certificates([signer.certificate])
-    return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    digest = None if isinstance(signer.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(signer.key, digest).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize("key", [rsa_key(2048), ed25519.Ed25519PrivateKey.generate()], ids=["rsa", "ed25519"])
+def test_issuers_with_keys_of_every_kind(pki: SimpleNamespace, key: object) -> None:
+    middle = issue("Keyed Issuing", pki.root, ca=True, key=key)
+    leaf = issue("keyed", middle)
+    path, number = [leaf, middle], leaf.certificate.serial_number
+    assert state(path, crl(middle, number)).state == "revoked"
+    assert state(path, response(leaf, middle, middle)).state == "good"
+    impostor = issue("Keyed Issuing", pki.root, ca=True, key=ec_key("another issuing"))
+    assert state(path, crl(impostor, number)).state == "undecided"
+    wrong = response(leaf, middle, middle)
+    at = wrong.index(ocsp.load_der_ocsp_response(wrong).signature) + 20
+    assert state(path, wrong[:at] + bytes([wrong[at] ^ 1]) + wrong[at + 1 :]).said[0].why == "signature-differs"
+
+
+def test_a_key_too_large_to_be_tried_is_not_tried(pki: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whytls.pki.revocation.LARGEST_KEY", 255)
+    path = [pki.server, pki.middle]
+    assert state(path, crl(pki.middle)).said[0].why == "signature-not-tried"
+    assert state(path, response(pki.server, pki.middle, pki.middle)).said[0].why == "signature-not-tried"
 
 
 def test_who_can_answer_for_a_ca(pki: SimpleNamespace) -> None:

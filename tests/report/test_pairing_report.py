@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
-from authority import AT, CLIENT, SERVER, Issued, issue
+from authority import AT, CLIENT, NOON, SERVER, Issued, crl, days, issue
 from whytls.pki.pair import PairReport, pair
+from whytls.pki.readers.revocation import revocation_in
 from whytls.pki.trust import Condition
 from whytls.report.pairing import CONDITIONS, Names, by_stack, draw_pair, mends, verdict
 from whytls.report.terminal import Style
@@ -17,6 +18,7 @@ ROOT = issue("Meadow Root", ca=True)
 MIDDLE = issue("Meadow Issuing 1", ROOT, ca=True)
 LEAF = issue("shop.meadow.example", MIDDLE, san=("shop.meadow.example",), usage=(SERVER,))
 TILL = issue("till 7", MIDDLE, usage=(CLIENT,))
+LOWER = issue("Meadow Lower", MIDDLE, ca=True)
 STRANGER = issue("Heath Root", ca=True)
 
 
@@ -48,6 +50,31 @@ def test_refused_with_its_mends() -> None:
 def test_what_is_missing_is_named() -> None:
     (told,) = mends(judged([LEAF], [ROOT]), NAMES)
     assert "obtain the issuer's certificate, then upload the chain: CN=Meadow Issuing 1,O=Meadow, key identifier" in told
+
+
+LATE = {"begins": NOON - days(90), "ends": NOON - days(1)}
+
+
+@pytest.mark.parametrize(
+    ("presents", "trusts", "usage", "text"),
+    [
+        ([issue("late", MIDDLE, **LATE), MIDDLE], [ROOT], "server", "install a new certificate without this fault, with its chain"),
+        ([LEAF, issue("Meadow Issuing 1", ROOT, ca=True, key=MIDDLE.key, **LATE)], [ROOT], "server", "exchange the CA certificate at fault"),
+        ([LEAF, MIDDLE], [issue("Meadow Root", ca=True, **LATE)], "server", "(the Message Processor, truststore): replace the root certificate"),
+        ([], [ROOT], "client", "install a certificate with its key and chain"),
+        ([issue("deep", LOWER), LOWER, MIDDLE], [ROOT], "client", "raise ssl_verify_depth"),
+    ],
+)
+def test_every_fault_has_its_sentence(presents: list[Issued], trusts: list[Issued], usage: str, text: str) -> None:
+    assert any(text in told for told in mends(judged(presents, trusts, usage=usage), NAMES))
+
+
+def test_a_revoked_key_is_not_used_again() -> None:
+    lists = revocation_in(crl(MIDDLE, LEAF.certificate.serial_number), "issuing.crl")
+    report = judged([LEAF, MIDDLE], [ROOT], revocation=lists)
+    assert next(mends(report, NAMES)).endswith("install a new certificate with its chain, for a new key")
+    assert "refuses where it checks revocation, and knows this; on the wire: certificate_revoked (44)" in by_stack(report, report.by("openssl"))
+    assert "revoked on 2024-05-30: unspecified" in verdict(report, NAMES)
 
 
 def test_stacks_that_differ() -> None:

@@ -95,7 +95,7 @@ HABITS: tuple[Habit, ...] = (
     # Java bars SHA-1 only below the roots that it came with (jdkCA in jdk.certpath.disabledAlgorithms).
     Habit("weak-digest", "sha1", _OPENSSL | {"go", "browser"}, frozenset({"java"})),
     Habit("revoked", "", ALL - {"go"}, frozenset({"go"}), "revocation-checked",
-          "measured: openssl verify -crl_check; com.sun.net.ssl.checkRevocation; crypto/x509 has no check"),
+          "measured: openssl verify -crl_check; JSSE reference guide, com.sun.net.ssl.checkRevocation; crypto/x509 has no check"),
     Habit("odd-encoding", "", _NOBODY, source="depends on the field"),
     Habit("malformed", "", ALL, source="RFC 8446 section 4.4.2.4: bad_certificate or decode_error"),
     Habit("missing-authority-key-id", "", _NOBODY, ALL),
