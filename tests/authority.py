@@ -130,3 +130,16 @@ def weakened(issued: Issued, by: Issued, digest: Any) -> bytes:
     assert tail == issued.certificate.signature
     der = issued.der.replace(issued.certificate.tbs_certificate_bytes, signed).replace(old, new)
     return der[: -len(tail)] + by.key.sign(signed, padding.PKCS1v15(), digest)
+
+
+def crl(by: Issued, *serials: int, extra: tuple[x509.ExtensionType, ...] = (), entry: x509.ExtensionType | None = None) -> bytes:
+    """A revocation list in DER, a day old and valid for another; it holds these serial numbers."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject)
+    builder = builder.last_update(NOON - days(1)).next_update(NOON + days(1))
+    for serial in serials:
+        revoked_one = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOON - days(2))
+        builder = builder.add_revoked_certificate((revoked_one.add_extension(entry, critical=True) if entry else revoked_one).build())
+    for extension in extra:
+        builder = builder.add_extension(extension, critical=True)
+    digest = None if isinstance(by.key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return builder.sign(by.key, digest).public_bytes(Encoding.DER)

@@ -18,7 +18,7 @@ from whytls.pki.trust import ALL, HABITS, absolute, absolute_defects, habit, ref
 def slugs_in_use() -> set[str]:
     """Every slug that the code can put into a Defect."""
     room = Path(whytls.pki.chain.__file__).parent
-    text = (room / "chain.py").read_text() + (room / "faults.py").read_text()
+    text = (room / "chain.py").read_text() + (room / "faults.py").read_text() + (room / "revocation.py").read_text()
     return set(re.findall(r'[Dd]efect\("([a-z-]+)"', text)) | set(re.findall(r'slug, detail, certain = "([a-z-]+)"', text))
 
 

@@ -24,7 +24,7 @@ def times(name: str, data: bytes, count: int) -> bytes:
     if name in ("pcap", "capture", "verdict"):
         link, frames = take_apart(data)
         return put_together(link, frames * count) if frames else data * count
-    if name in ("tcp", "chain"):
+    if name in ("tcp", "chain", "repair", "pair"):
         return packed(list(unpacked(data)) * count)
     if name == "prelude":
         return packed([side * count for side in unpacked(data)])

@@ -12,6 +12,7 @@ from functools import partial
 
 from tools.fuzz import capture_targets as capture
 from tools.fuzz import judging_targets as judging
+from tools.fuzz import mending_targets as mending
 from tools.fuzz import pki_targets as pki
 from tools.fuzz import seeds
 from tools.fuzz import wire_targets as wire
@@ -45,6 +46,11 @@ TARGETS: dict[str, Target] = {
     "extension": Target(wire.extension, seeds.extension_bodies, partial(behind, 2), 1024),
     "certificate": Target(pki.certificate, lambda: [c for chain in seeds.certificates() for c in chain], change_der),
     "chain": Target(pki.chain, pki.chain_seeds, partial(change_items, item=change_der), 8192),
+    "crl": Target(mending.revocation, mending.list_seeds, change_der),
+    "ocsp": Target(mending.revocation, mending.response_seeds, change_der),
+    "answer": Target(mending.answer, mending.answer_seeds, change_der),
+    "repair": Target(mending.repair, pki.chain_seeds, partial(change_items, item=change_der), 8192),
+    "pair": Target(mending.pair, pki.chain_seeds, partial(change_items, item=change_der), 8192),
     "name": Target(pki.name, lambda: pki.NAMES, anywhere, 512),
     "jks": Target(*pki.STORE_TARGETS["jks"], change_keystore, 8192),
     "pkcs12": Target(*pki.STORE_TARGETS["pkcs12"], change_der, 8192),

@@ -55,22 +55,27 @@ def _plain(text: str) -> str:
 
 
 def _text(certificate: Certificate, der: bytes, origin: str) -> str:
-    import base64
-
-    encoded = base64.b64encode(der).decode("ascii")
     head = [
         ("subject", certificate.subject), ("issuer", certificate.issuer),
         ("valid", f"{moment(certificate.not_before)} to {moment(certificate.not_after)}"),
         ("sha256", certificate.sha256), ("origin", origin),
         *(("problem", problem) for problem in certificate.problems),
     ]  # fmt: skip
-    lines = [f"# {key}: {_one_line(value)}" for key, value in head]
+    lines = [f"# {key}: {one_line(value)}" for key, value in head]
+    return "\n".join([*lines, armoured(der)])
+
+
+def armoured(der: bytes) -> str:
+    """One certificate as a PEM block (RFC 7468)."""
+    import base64
+
+    encoded = base64.b64encode(der).decode("ascii")
     body = [encoded[at : at + 64] for at in range(0, len(encoded), 64)]
-    return "\n".join([*lines, "-----BEGIN CERTIFICATE-----", *body, "-----END CERTIFICATE-----", ""])
+    return "\n".join(["-----BEGIN CERTIFICATE-----", *body, "-----END CERTIFICATE-----", ""])
 
 
-def _one_line(text: str) -> str:
-    """The sender wrote this text: it must not be able to begin a line or a block of its own, or reach a terminal raw."""
+def one_line(text: str) -> str:
+    """Text of a certificate for a comment: the sender wrote it, and it must not begin a line or a block of its own."""
     shown = "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text[:1000])
     return shown.replace("-----", "- - -")
 

@@ -25,6 +25,8 @@ Condition = Literal[
     "not-pinned",  # refused unless this very certificate is in the store
     "not-cached-or-fetched",  # browsers complete chains from their cache, and some over AIA
     "host-name-checked",  # only by clients that compare the host name at all
+    "revocation-checked",  # only by validators that were told to check, and have the same list or response
+    "verify-depth",  # only with the depth that is its default
     "security-level-2",  # OpenSSL's default in Debian, Ubuntu and RHEL; upstream it is 1, which lets it pass
 ]
 
@@ -92,6 +94,8 @@ HABITS: tuple[Habit, ...] = (
     Habit("weak-digest", "", ALL, source=MEASURED + " (Java: MD2 and MD5 in jdk.certpath.disabledAlgorithms)"),
     # Java bars SHA-1 only below the roots that it came with (jdkCA in jdk.certpath.disabledAlgorithms).
     Habit("weak-digest", "sha1", _OPENSSL | {"go", "browser"}, frozenset({"java"})),
+    Habit("revoked", "", ALL - {"go"}, frozenset({"go"}), "revocation-checked",
+          "measured: openssl verify -crl_check; JSSE reference guide, com.sun.net.ssl.checkRevocation; crypto/x509 has no check"),
     Habit("odd-encoding", "", _NOBODY, source="depends on the field"),
     Habit("malformed", "", ALL, source="RFC 8446 section 4.4.2.4: bad_certificate or decode_error"),
     Habit("missing-authority-key-id", "", _NOBODY, ALL),

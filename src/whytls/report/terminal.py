@@ -13,7 +13,7 @@ ColourChoice = Literal["auto", "always", "never"]
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 # What is written where the output's encoding has no such signs (LANG=C, an old Windows console).
 _PLAIN_SIGNS = str.maketrans(
-    {"✗": "x", "✓": "v", "…": "...", "→": "->", "←": "<-", "▶": ">", "◀": "<", "─": "-", "·": "-", "–": "-", "│": "|", "’": "'"}
+    {"✗": "x", "✓": "v", "…": "...", "→": "->", "←": "<-", "▶": ">", "◀": "<", "─": "-", "·": "-", "–": "-", "│": "|", "○": "o", "’": "'"}
 )
 
 

@@ -177,6 +177,8 @@ _BY_SERVERS = (
     *_by_server(("openssl", "python"), CERTIFICATE_REQUIRED, "client-certificate-missing", note="TLS 1.3"),
     *_by_server(("openssl", "python"), HANDSHAKE_FAILURE, "client-certificate-missing", note="below TLS 1.3"),
     *_by_server(("go", "java"), BAD_CERTIFICATE, "client-certificate-missing"),
+    *_by_server(("java",), CERTIFICATE_REQUIRED, "client-certificate-missing", note="TLS 1.3, Java 17.0.21"),
+    *_by_server(("java",), HANDSHAKE_FAILURE, "client-certificate-missing", note="below TLS 1.3, Java 17.0.21"),
     *_by_server(("openssl", "python"), UNKNOWN_CA, *_CLIENT_UNTRUSTED),
     *_by_server(("openssl", "python"), CERTIFICATE_EXPIRED, "client-certificate-expired"),
     *_by_server(("openssl", "python"), BAD_CERTIFICATE, "client-certificate-not-yet-valid"),
