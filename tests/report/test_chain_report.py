@@ -128,7 +128,7 @@ def test_nothing_sent() -> None:
 
 def test_every_defect_has_its_words() -> None:
     for line in HABITS:
-        told = note(Defect(line.slug, detail=line.detail))
+        told = note(Defect(line.slug, detail=line.detail), MIDDLE)
         assert told
         assert "{" not in told
     assert set(UNCOUNTED) == set(get_args(Why)) - {""}

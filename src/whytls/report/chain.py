@@ -250,7 +250,7 @@ def _belongs(defect: Defect, certificate: Certificate) -> bool:
 def _notes(report: ChainReport, certificate: Certificate) -> Iterator[str]:
     for defect in report.defects:
         if _belongs(defect, certificate) and defect.detail != "unreadable":  # that stands in place of its names
-            yield note(defect)
+            yield note(defect, report.at)
 
 
 def _revocation(status: Status) -> tuple[str, ...]:
@@ -279,14 +279,14 @@ def _remarks(report: ChainReport) -> Iterator[str]:
             order = ", ".join(f"#{index + 1}" for index in defect.facts["order"])
             yield f"sent out of order; right is {order}"
         elif defect.certificate is None and defect.slug not in _DRAWN:
-            yield note(defect)
+            yield note(defect, report.at)
     if report.other_paths:
         yield f"{report.other_paths} more {'path' if report.other_paths == 1 else 'paths'} upwards (cross-signed certificates)"
 
 
-def note(defect: Defect) -> str:
-    """A defect in a few words, for beside its certificate."""
-    facts = {key: _value(key, value) for key, value in defect.facts.items()}
+def note(defect: Defect, at: int) -> str:
+    """A defect, judged for that time (nanoseconds since 1970), in a few words for beside its certificate."""
+    facts = {key: _value(key, value) for key, value in {**defect.facts, "at": at}.items()}
     template = _NOTES.get((defect.slug, defect.detail)) or _NOTES.get((defect.slug, "")) or defect.slug.replace("-", " ")
     return template.format_map(_Known(facts))
 

@@ -52,7 +52,7 @@ def verdict(pair: PairReport, names: Names = Names()) -> str:  # noqa: B008  # i
     if pair.deciding is None:
         told = "accepts" if pair.accepted else "accepts, as far as is known,"
         return f"{names.trusts} {told} {whose}."
-    why = note(pair.deciding)
+    why = note(pair.deciding, pair.at)
     if pair.accepted is False:
         return f"{names.trusts} refuses {whose}: {why}."
     refusing = ", ".join(d.stack for d in pair.decisions if d.accepts is False)
@@ -120,11 +120,11 @@ def by_stack(pair: PairReport, decision: Decision) -> str:
     if decision.accepts:
         return f"{decision.stack}: accepts"
     if decision.accepts is None:
-        return f"{decision.stack}: not known" + (f" ({note(decision.deciding)})" if decision.deciding else "")
+        return f"{decision.stack}: not known" + (f" ({note(decision.deciding, pair.at)})" if decision.deciding else "")
     condition = CONDITIONS[decision.condition]
     told = f"{decision.stack}: refuses{f' {condition}' if condition else ''}"
     if decision.deciding is not None and decision.deciding != pair.deciding:
-        told += f" ({note(decision.deciding)})"
+        told += f" ({note(decision.deciding, pair.at)})"
     sent = sorted(pair.alerts(decision.stack), key=lambda number: (number is None, number or 0))
     shown = " or ".join("no alert, it closes the connection" if n is None else f"{alert_name(n)} ({n})" for n in sent)
     return f"{told}; on the wire: {shown}" if shown else told
