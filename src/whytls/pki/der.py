@@ -279,7 +279,7 @@ def _basic_constraints(der: bytes, part: Element, found: dict[str, Any]) -> None
 def _key_usage(der: bytes, part: Element, found: dict[str, Any]) -> None:
     if part.tag != 0x03:
         raise Malformed("key usage is no bit string", offset=part.start)
-    bits = int.from_bytes(der[part.body + 1 : part.body + 3].ljust(2, b"\0"), "big")
+    bits = int.from_bytes(der[part.body + 1 : part.end][:2].ljust(2, b"\0"), "big")
     found["key_usage"] = frozenset(usage for place, usage in enumerate(KEY_USAGES) if bits & 0x8000 >> place)
 
 

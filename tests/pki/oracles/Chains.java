@@ -55,7 +55,7 @@ public class Chains {
             }
         }
         Date date = new Date(Long.parseLong(words[4]) * 1000);
-        String host = words[3].equals("-") ? null : words[3];
+        String host = words[3].equals("-") || words[2].equals("client") ? null : words[3];
         return jsse(chain, anchors, date, host, words[2].equals("client")) + "\t" + built(chain, anchors, date) + "\t"
             + validated(chain, anchors, date);
     }

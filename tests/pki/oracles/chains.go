@@ -62,7 +62,7 @@ func verdict(all []parsed, words []string) string {
 	if words[2] == "client" {
 		options.KeyUsages[0] = x509.ExtKeyUsageClientAuth
 	}
-	if words[3] != "-" {
+	if words[3] != "-" && words[2] == "server" {
 		options.DNSName = words[3]
 	}
 	seconds, _ := strconv.ParseInt(words[4], 10, 64)
