@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from whytls.exceptions import UsageError
 from whytls.pki.defect import Purpose
-from whytls.pki.profiles.decision import Decision, Profile, question
+from whytls.pki.profiles.decision import Decision, Options, Profile, question
 
-__all__ = ["PROFILES", "Decision", "Profile", "decide"]
+__all__ = ["PROFILES", "Decision", "Options", "Profile", "decide"]
 
 PROFILES: tuple[Profile, ...] = ("openssl", "java", "go", "browser")
 
@@ -25,18 +25,19 @@ def decide(
     at: int,
     host: str | None = None,
     purpose: Purpose = "server",
+    options: Options = Options(),  # noqa: B008 -- a value, not a call that could change
 ) -> Decision:
     """What one stack decides about a chain as it was sent, the sender's own certificate first, all as DER.
 
     ``anchors`` is that stack's truststore; ``at`` is in nanoseconds since 1970; ``host`` is what the client asked for, a name or an
-    address, and is not compared where it is ``None`` or ``purpose`` is ``"client"``. Raises ``UsageError`` for a profile that does not
+    address, and is not compared where it is ``None`` or ``purpose`` is ``"client"``; ``options`` is for stacks that are set up otherwise than by default. Raises ``UsageError`` for a profile that does not
     exist and for a chain without certificates.
     """
     if profile not in PROFILES:
         raise UsageError(f"no such profile: {profile!r}", hint=f"one of {', '.join(PROFILES)}")
     if not chain:
         raise UsageError("no certificate to decide about", hint="the sender's own certificate comes first")
-    asked = question(chain, anchors, at=at, host=host, purpose=purpose)
+    asked = question(chain, anchors, at=at, host=host, purpose=purpose, options=options)
     from importlib import import_module
 
     found: Decision = import_module(f"whytls.pki.profiles.{profile}").decide(asked)

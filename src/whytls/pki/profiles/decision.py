@@ -34,6 +34,14 @@ class Decision:
     exhausted: bool = False  # our own bound was met before the stack's answer was certain
 
 
+class Options(NamedTuple):
+    """How a stack is set up, where its users set it up differently; the defaults are what most of its users have."""
+
+    security_level: int = 2  # OpenSSL's: 2 in Debian, Ubuntu and RHEL and from 3.2 on, 1 in earlier releases as published, 0: not checked
+    strict: bool = False  # OpenSSL's X509_V_FLAG_X509_STRICT (Python from 3.13 on sets it)
+    partial_chain: bool = False  # OpenSSL's X509_V_FLAG_PARTIAL_CHAIN: every certificate in the store is an anchor (Python 3.13, curl 7.68)
+
+
 class Question(NamedTuple):
     """A chain and what is asked about it, in the form that all profiles work on."""
 
@@ -42,13 +50,16 @@ class Question(NamedTuple):
     at: int  # seconds since 1970
     host: str | None
     purpose: Purpose
+    options: Options = Options()
 
 
-def question(chain: Sequence[bytes], anchors: Sequence[bytes], *, at: int, host: str | None, purpose: Purpose) -> Question:
+def question(
+    chain: Sequence[bytes], anchors: Sequence[bytes], *, at: int, host: str | None, purpose: Purpose, options: Options
+) -> Question:
     """Reads everything, within bounds: certificates beyond 32 sent or 4,096 trusted are not looked at."""
     sent = tuple(of(read(der)) for der in chain[:MOST_CERTIFICATES])
     trusted = tuple(of(read(der)) for der in anchors[:MOST_ANCHORS])
-    return Question(sent, trusted, at // 1_000_000_000, host if purpose == "server" else None, purpose)
+    return Question(sent, trusted, at // 1_000_000_000, host if purpose == "server" else None, purpose, options)
 
 
 def index_of(asked: Question, certificate: Certificate) -> int | None:
