@@ -254,3 +254,11 @@ def integer(value: bytes) -> int:
 def sequence_of(value: bytes) -> list[Element]:
     """The elements of an extension's value that is one sequence; raises Malformed."""
     return list(children(value, _whole(value)))
+
+
+def integers(value: bytes) -> list[int]:
+    """The INTEGERs of an extension's value that is one sequence; none where it cannot be read."""
+    try:
+        return [integer(value[part.body : part.end]) for part in sequence_of(value) if part.tag == 0x02]
+    except Malformed:
+        return []

@@ -189,12 +189,12 @@ def _java(host: str, details: Details) -> By:
     if not java_host_name(host):
         return ""
     dns = [name for name in names or () if name.tag == d.DNS]
-    if any(_java_equal(name.body.decode("ascii", "replace"), host) for name in dns):
+    if any(java_matches(name.body.decode("ascii", "replace"), host) for name in dns):
         return "san"
     if dns or not details.common_names:
         return ""
     text = text_of(details.common_names[-1])
-    return "cn" if text is not None and _is_nfkc(text) and _java_equal(text, host) else ""
+    return "cn" if text is not None and _is_nfkc(text) and java_matches(text, host) else ""
 
 
 def java_names(details: Details) -> tuple[d.GeneralName, ...] | None:
@@ -240,7 +240,8 @@ def java_host_name(host: str) -> bool:
     return all(0 < len(label) <= 63 and label[0] != "-" and label[-1] != "-" and set(label) <= LETTERS | {"-"} for label in labels)
 
 
-def _java_equal(template: str, host: str) -> bool:
+def java_matches(template: str, host: str) -> bool:
+    """HostnameChecker.isMatched: whether a presented name, wildcards and all, is one for this host."""
     name, pattern = _java_unicode(host), _java_unicode(template)
     if name is None or pattern is None or pattern in ("*", "*."):
         return False

@@ -81,7 +81,7 @@ class _Signed(NamedTuple):
     signature: bytes
     kind: str  # object identifier
     algorithm: hashes.HashAlgorithm | None
-    parameters: object  # a padding, or ECDSA
+    parameters: object  # a padding, where the key is an RSA one
 
 
 def _signed(der: bytes) -> _Signed:
@@ -89,25 +89,24 @@ def _signed(der: bytes) -> _Signed:
 
     try:
         parsed = x509.load_der_x509_certificate(der)
-    except Exception:  # an odd version (of a type of its own), an odd time: other stacks read it nevertheless
+        algorithm, parameters = parsed.signature_hash_algorithm, parsed.signature_algorithm_parameters
+    except Exception:  # an odd version, an odd time, ECDSA over SHA-1: other stacks read it nevertheless
         return _cut_out(der)
     kind = parsed.signature_algorithm_oid.dotted_string
-    algorithm = parsed.signature_hash_algorithm
-    return _Signed(parsed.tbs_certificate_bytes, parsed.signature, kind, algorithm, parsed.signature_algorithm_parameters)
+    return _Signed(parsed.tbs_certificate_bytes, parsed.signature, kind, algorithm, parameters)
 
 
 def _cut_out(der: bytes) -> _Signed:
     """The same from a certificate that the library does not read; plain RSA and ECDSA only."""
     from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec, padding
+    from cryptography.hazmat.primitives.asymmetric import padding
 
     tbs, algorithm, bits = children(der, element(der, 0, len(der)))
     oid = next(children(der, algorithm))
     kind = dotted(der[oid.body : oid.end])
     name = SIGNATURE_HASHES.get(kind, "")
     chosen: hashes.HashAlgorithm | None = getattr(hashes, name.upper())() if name else None
-    parameters = ec.ECDSA(chosen) if chosen and kind.startswith("1.2.840.10045.") else padding.PKCS1v15()
-    return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, parameters)
+    return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, padding.PKCS1v15())
 
 
 def _key(der: bytes) -> object:
@@ -141,9 +140,9 @@ def _try(child: _Signed, key: object) -> bool:
             raise ValueError("exponent too large to be tried")
         key.verify(child.signature, child.body, parameters, algorithm)  # type: ignore[arg-type]  # a padding, by the check above
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        if not isinstance(parameters, ec.ECDSA):
+        if not kind.startswith("1.2.840.10045.4.") or algorithm is None:
             return False
-        key.verify(child.signature, child.body, parameters)
+        key.verify(child.signature, child.body, ec.ECDSA(algorithm))  # the library has no parameters for ECDSA over SHA-1
     elif isinstance(key, dsa.DSAPublicKey):
         if not kind.startswith(("1.2.840.10040.4.", "2.16.840.1.101.3.4.3.")) or algorithm is None:
             return False
