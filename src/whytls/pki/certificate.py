@@ -157,7 +157,7 @@ def _settled(found: dict[str, Any]) -> dict[str, Any]:
         found["key_sha256"] = hashlib.sha256(key).hexdigest()
         _key_size(key, found)
     if "signature_algorithm" in found:
-        found["signature_hash"] = SIGNATURE_HASHES.get(found["signature_algorithm"], "")
+        found.setdefault("signature_hash", SIGNATURE_HASHES.get(found["signature_algorithm"], ""))
     return found
 
 

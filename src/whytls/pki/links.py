@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from whytls.pki.cache import Bounded
 from whytls.pki.certificate import SIGNATURE_HASHES, Certificate
-from whytls.pki.der import children, dotted, element
+from whytls.pki.der import RSASSA_PSS, children, dotted, element, pss_parameters
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
@@ -97,16 +97,17 @@ def _signed(der: bytes) -> _Signed:
 
 
 def _cut_out(der: bytes) -> _Signed:
-    """The same from a certificate that the library does not read; plain RSA and ECDSA only."""
+    """The same from a certificate that the library does not read."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 
     tbs, algorithm, bits = children(der, element(der, 0, len(der)))
     oid = next(children(der, algorithm))
     kind = dotted(der[oid.body : oid.end])
-    name = SIGNATURE_HASHES.get(kind, "")
+    name, salt = pss_parameters(der, algorithm) if kind == RSASSA_PSS else (SIGNATURE_HASHES.get(kind, ""), 0)
     chosen: hashes.HashAlgorithm | None = getattr(hashes, name.upper())() if name else None
-    return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, padding.PKCS1v15())
+    padded = padding.PSS(padding.MGF1(chosen), salt) if chosen and kind == RSASSA_PSS else padding.PKCS1v15()
+    return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, padded)
 
 
 def _key(der: bytes) -> object:

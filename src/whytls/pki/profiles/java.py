@@ -27,6 +27,7 @@ from whytls.pki.details import Details
 from whytls.pki.families import java_words, one
 from whytls.pki.faults import GATED
 from whytls.pki.links import verifies
+from whytls.pki.profiles import java_order
 from whytls.pki.profiles.decision import Decision, Question, index_of
 from whytls.pki.profiles.java_names import Constraints, Thrown, allows, canonical, merged, shown
 from whytls.pki.profiles.java_parse import form
@@ -39,6 +40,7 @@ _ALERTS = {
     "ALGORITHM_CONSTRAINED": UNSUPPORTED_CERTIFICATE,
 }  # fmt: skip
 UNLIMITED = 2**31 - 1
+MOST_CAS = 5  # PKIXBuilderParameters.getMaxPathLength
 MOST_STEPS = 2_000  # ours: places looked at while building; JSSE has no bound
 _NOT_FOUND = "unable to find valid certification path to requested target"
 _VALIDATION = "PKIX path validation failed: "
@@ -349,19 +351,16 @@ class _Search:
 
     def _candidates(self, links: list[Details], cas: int) -> list[Details]:
         child, wanted = links[-1], canonical(links[-1].issuer)
-        trusted = [a for a in self._store if canonical(a.subject) == wanted and (a.version > 2 or self._covers(a, child))]
-        trusted = [a for a in trusted if not self._dated or self._current(a)]
+        found = [a for a in self._store if canonical(a.subject) == wanted and (a.version > 2 or self._covers(a, child))]
+        found = java_order.hashed([a for a in found if not self._dated or self._current(a)])
         self._dated = True
-        sent = [
-            c for c in self._asked.chain
-            if canonical(c.subject) == wanted and path_length(c) >= cas and self._current(c) and not _self_signed(c)
-            and c not in trusted
-        ]  # fmt: skip
-        distinct = {c.certificate.sha256: c for c in [*trusted, *sent] if not any(_repeated(link, c) for link in links)}
-        key_id, issuers = child.certificate.aki, {canonical(anchor.subject) for anchor in self._store}
-        return sorted(
-            distinct.values(), key=lambda c: (key_id is None or c.certificate.ski != key_id, canonical(c.issuer) not in issuers)
-        )  # fmt: skip
+        if cas < MOST_CAS:
+            found += java_order.hashed([c for c in self._asked.chain if canonical(c.subject) == wanted and self._could_be(c, cas)])
+        issuers = {canonical(anchor.subject) for anchor in self._store}
+        return [c for c in java_order.sorted_set(found, child, issuers) if not any(_repeated(link, c) for link in links)]
+
+    def _could_be(self, link: Details, cas: int) -> bool:
+        return path_length(link) >= cas and self._current(link) and not _self_signed(link)
 
     def _covers(self, issuer: Details, child: Details) -> bool:
         """A version 1 anchor has to be valid on the first and the last day of what it issued."""
