@@ -66,7 +66,7 @@ def _worse_path(change: Callable[[Plan], None], order: list[str], anchors: list[
     """Two ways to the same root, and one of them is not acceptable: who backtracks gets through."""
     plan = simple(2)
     near = plan.links["ca1"]
-    other = plan.add(authority("other", "root", "Harbour Issuing Two"))
+    plan.add(authority("other", "root", "Harbour Issuing Two"))
     second = plan.add(authority("second", "other", "x", at_key=near.key))
     second.subject = near.subject
     plan.sent, plan.anchors = order, anchors

@@ -25,7 +25,7 @@ def _sound() -> Iterator[Case]:
     for kind in ("p256", "p384", "rsa2048", "ed25519", "p521"):
         for depth in (0, 1, 2, 3):
             for purpose in ("server", "client"):
-                plan = simple(depth, purpose, kind)  # type: ignore[arg-type]  # a literal of the tuple above
+                plan = simple(depth, purpose, kind)
                 yield made(plan, f"sound/{kind}-{depth}-{purpose}", ())
 
 

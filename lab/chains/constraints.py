@@ -6,9 +6,9 @@ from lab.chains import encode as e
 from lab.chains.faults import FAULTS
 from lab.chains.plan import HOST, Plan
 
-MAPLE = e.name((e.O, "Maple Stores"))
-MAPLE_UPPER = e.name((e.O, "MAPLE  STORES", e.PRINTABLE))
-ELSEWHERE = e.name((e.O, "Elsewhere"))
+MAPLE = e.name((e.ORGANISATION, "Maple Stores"))
+MAPLE_UPPER = e.name((e.ORGANISATION, "MAPLE  STORES", e.PRINTABLE))
+ELSEWHERE = e.name((e.ORGANISATION, "Elsewhere"))
 EMPTY: e.Name = ()
 Names = tuple[tuple[str, str | bytes | e.Name], ...]
 
@@ -139,8 +139,8 @@ for _upper, _lower in (
     _merged(_upper, _lower)
 
 
-def _common_name(value: str, permitted: Names = (("dns", "harbour.example"),), excluded: Names = ()) -> e.Name:
-    return e.name((e.O, "Maple Stores"), (e.CN, value))
+def _common_name(value: str) -> e.Name:
+    return e.name((e.ORGANISATION, "Maple Stores"), (e.CN, value))
 
 
 def _by_common_name(name: str, common: str, *, keep_names: bool = False, names: Names = ()) -> None:
@@ -166,9 +166,14 @@ _by_common_name("wildcard", "*.orchard.example")
 
 
 def _email_in_subject(plan: Plan) -> None:
-    plan.leaf.subject = e.name((e.O, "Maple Stores"), (e.CN, HOST), (e.EMAIL, "a@orchard.example", e.IA5))
+    plan.leaf.subject = e.name((e.ORGANISATION, "Maple Stores"), (e.CN, HOST), (e.EMAIL, "a@orchard.example", e.IA5))
     plan.links[plan.leaf.issuer].put(e.NAMES, e.name_constraints((("email", "maple.example"),)), critical=True)
 
 
+def _email_in_subject_only(plan: Plan) -> None:
+    _email_in_subject(plan)
+    plan.leaf.drop(e.SAN)
+
+
 FAULTS["constraints/email-in-subject"] = _email_in_subject
-FAULTS["constraints/email-in-subject-without-names"] = lambda plan: (_email_in_subject(plan), plan.leaf.drop(e.SAN))[0]
+FAULTS["constraints/email-in-subject-without-names"] = _email_in_subject_only

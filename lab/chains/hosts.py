@@ -73,7 +73,7 @@ def presenting(form: str, host: str) -> Plan:
     """A sound chain whose leaf presents these names, asked for that host."""
     names, common = PRESENTED[form]
     plan = simple(1)
-    plan.leaf.subject = e.name((e.O, "Maple Stores"), (e.CN, common))
+    plan.leaf.subject = e.name((e.ORGANISATION, "Maple Stores"), (e.CN, common))
     if names is None:
         plan.leaf.drop(e.SAN)
     else:
@@ -85,5 +85,5 @@ def presenting(form: str, host: str) -> Plan:
 def two_common_names(first: str, second: str, host: str) -> Plan:
     """A leaf with two common names and no subjectAltName."""
     plan = presenting("cn", host)
-    plan.leaf.subject = e.name((e.CN, first), (e.O, "Maple Stores"), (e.CN, second))
+    plan.leaf.subject = e.name((e.CN, first), (e.ORGANISATION, "Maple Stores"), (e.CN, second))
     return plan

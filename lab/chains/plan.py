@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
 from lab.chains import encode as e
 
 NOON = dt.datetime(2025, 6, 15, 12, tzinfo=dt.UTC)
@@ -114,7 +115,7 @@ class Case:
 
 def organisation(common: str) -> e.Name:
     """The name of a CA."""
-    return e.name((e.C, "NL", e.PRINTABLE), (e.O, "Harbour Trust"), (e.CN, common))
+    return e.name((e.C, "NL", e.PRINTABLE), (e.ORGANISATION, "Harbour Trust"), (e.CN, common))
 
 
 def authority(label: str, issuer: str, common: str, *, path_length: int | None = None, at_key: str = "") -> Link:
@@ -130,7 +131,7 @@ def authority(label: str, issuer: str, common: str, *, path_length: int | None =
 def end_entity(issuer: str, purpose: Literal["server", "client"] = "server", at_key: str = "p256:leaf") -> Link:
     """The certificate of a server or a client."""
     common = HOST if purpose == "server" else "till 7"
-    link = Link("leaf", issuer, e.name((e.O, "Maple Stores"), (e.CN, common)), at_key, False)
+    link = Link("leaf", issuer, e.name((e.ORGANISATION, "Maple Stores"), (e.CN, common)), at_key, False)
     link.put(e.BASIC, e.basic_constraints(False), critical=True)
     link.put(e.KEY_USAGE, e.key_usage("digital_signature"), critical=True)
     link.put(e.EKU, e.extended_key_usage(SERVER_AUTH if purpose == "server" else CLIENT_AUTH))

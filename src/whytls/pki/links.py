@@ -125,7 +125,7 @@ def _key(der: bytes) -> object:
 
 def _try(child: _Signed, key: object) -> bool:
     """Raises InvalidSignature, or whatever the library raises where it cannot try."""
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
     # Not verify_directly_issued_by: it wants the names equal byte for byte, which not every stack does.
     kind, algorithm, parameters = child.kind, child.algorithm, child.parameters
@@ -139,7 +139,8 @@ def _try(child: _Signed, key: object) -> bool:
             return False
         if key.public_numbers().e > LARGEST_EXPONENT:
             raise ValueError("exponent too large to be tried")
-        key.verify(child.signature, child.body, parameters, algorithm)  # type: ignore[arg-type]  # a padding, by the check above
+        padded = parameters if kind == RSASSA_PSS else padding.PKCS1v15()  # the library has no parameters for RSA over MD5
+        key.verify(child.signature, child.body, padded, algorithm)  # type: ignore[arg-type]  # a padding, by the check above
     elif isinstance(key, ec.EllipticCurvePublicKey):
         if not kind.startswith("1.2.840.10045.4.") or algorithm is None:
             return False

@@ -12,9 +12,14 @@ from whytls.exceptions import UsageError
 from whytls.pki.defect import Purpose
 from whytls.pki.profiles.decision import Decision, Options, Profile, question
 
-__all__ = ["PROFILES", "Decision", "Options", "Profile", "decide"]
+__all__ = ["PROFILES", "Decision", "Options", "Profile", "applicable", "decide"]
 
 PROFILES: tuple[Profile, ...] = ("openssl", "java", "go", "browser")
+
+
+def applicable(purpose: Purpose) -> tuple[Profile, ...]:
+    """The profiles that judge such certificates: browsers judge those of servers only."""
+    return PROFILES if purpose == "server" else tuple(profile for profile in PROFILES if profile != "browser")
 
 
 def decide(
@@ -30,8 +35,9 @@ def decide(
     """What one stack decides about a chain as it was sent, the sender's own certificate first, all as DER.
 
     ``anchors`` is that stack's truststore; ``at`` is in nanoseconds since 1970; ``host`` is what the client asked for, a name or an
-    address, and is not compared where it is ``None`` or ``purpose`` is ``"client"``; ``options`` is for stacks that are set up otherwise than by default. Raises ``UsageError`` for a profile that does not
-    exist and for a chain without certificates.
+    address, and is not compared where it is ``None`` or ``purpose`` is ``"client"``; ``options`` is for stacks that are set up otherwise
+    than by default. Raises ``UsageError`` for a profile that does not exist or does not judge such certificates (``applicable``), and for
+    a chain without certificates. What certificates hold never raises.
     """
     if profile not in PROFILES:
         raise UsageError(f"no such profile: {profile!r}", hint=f"one of {', '.join(PROFILES)}")

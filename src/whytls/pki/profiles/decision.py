@@ -40,6 +40,9 @@ class Options(NamedTuple):
     security_level: int = 2  # OpenSSL's: 2 in Debian, Ubuntu and RHEL and from 3.2 on, 1 in earlier releases as published, 0: not checked
     strict: bool = False  # OpenSSL's X509_V_FLAG_X509_STRICT (Python from 3.13 on sets it)
     partial_chain: bool = False  # OpenSSL's X509_V_FLAG_PARTIAL_CHAIN: every certificate in the store is an anchor (Python 3.13, curl 7.68)
+    builder_only: bool = False  # Java's CertPathBuilder alone: no list judged as it was sent, no usage of the leaf, no host name
+    public_roots: bool = False  # browsers: the store is the one that they came with, not one that somebody added to
+    fetched: tuple[bytes, ...] = ()  # browsers: issuers as DER that they have in their cache or get over AIA
 
 
 class Question(NamedTuple):

@@ -33,8 +33,8 @@ class Violation(NamedTuple):
 Match = Callable[[Subtree], bool]
 
 
-class _NoMatch(Exception):  # noqa: N818 -- what Go's match functions return as their second value
-    pass
+class _NoMatch(Exception):
+    """What Go's match functions return as their second value."""
 
 
 def check(ca: Details, holders: Sequence[Details]) -> Violation | None:
@@ -62,8 +62,8 @@ def _one(ca: Details, name: GeneralName, budget: list[int]) -> Violation | None:
     if name.tag == d.URI:
         return _compared(ca, name, "URI", text, lambda s: _uri_matches(text, s.base.text), budget)
     if name.tag == d.IP:
-        address_ = ipaddress.ip_address(name.body)
-        shown = str(getattr(address_, "ipv4_mapped", None) or address_)
+        held = ipaddress.ip_address(name.body)
+        shown = str(getattr(held, "ipv4_mapped", None) or held)
         return _compared(ca, name, "IP address", shown, lambda s: _address_matches(name.body, s.base.body), budget)
     return None
 

@@ -71,7 +71,7 @@ def decide(asked: Question) -> Decision:
     if not store:
         return _no(asked, Fault("InvalidAlgorithmParameterException", "the trustAnchors parameter must be non-empty"), INTERNAL_ERROR)
     try:
-        return _judged(asked, store)
+        return _searched(asked, store) if asked.options.builder_only else _judged(asked, store)
     except Thrown as thrown:
         return _no(asked, Fault(thrown.kind, thrown.words), INTERNAL_ERROR)
 
@@ -84,6 +84,16 @@ def _judged(asked: Question, store: list[Details]) -> Decision:
     if fault:
         reason = fault.code.partition(".")[2]
         return _no(asked, fault, _ALERTS.get(reason, CERTIFICATE_UNKNOWN), path, exhausted=bool(exhausted))
+    return Decision("java", True, path=tuple(link.certificate.sha256 for link in path))
+
+
+def _searched(asked: Question, store: list[Details]) -> Decision:
+    """`CertPathBuilder.getInstance("PKIX")` with the leaf as its target."""
+    path = [asked.chain[0]] if asked.chain[0] in store else None
+    search = _Search(asked, store)
+    path = path or search.found()
+    if path is None:
+        return _no(asked, Fault("SunCertPathBuilderException", _NOT_FOUND, asked.chain[0]), CERTIFICATE_UNKNOWN, exhausted=search.exhausted)
     return Decision("java", True, path=tuple(link.certificate.sha256 for link in path))
 
 
@@ -168,7 +178,8 @@ def _faults(asked: Question, downwards: Sequence[Details], anchor: Details, *, b
         if not building:
             yield from _in_time(link, asked.at)
         yield from _signature(link, above)
-        yield from _offered(link)
+        if not asked.options.builder_only:
+            yield from _offered(link)
         if not building and set(link.critical) - _CHECKED:
             yield _fault("UNRECOGNIZED_CRIT_EXT", "unrecognized critical extension(s)", link)
         above = link

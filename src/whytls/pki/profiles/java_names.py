@@ -29,7 +29,7 @@ _MORE_KEYWORDS = _KEYWORDS | {
 _ESCAPED, _QUOTED = frozenset(',+<>;"\\'), frozenset(',+=\n<>#;\\"')
 
 
-class Thrown(Exception):  # noqa: N818 -- what Java throws, as a value that travels like it
+class Thrown(Exception):
     """A RuntimeException or IOException in Java: its class and its text."""
 
     def __init__(self, kind: str, words: str) -> None:
@@ -159,7 +159,7 @@ def _uri(this: str, that: str) -> Relation:
 
 def _host(text: str) -> str | None:
     """The host of a URI; a constraint is a host itself."""
-    scheme, colon, rest = text.partition(":")
+    _, colon, rest = text.partition(":")
     if not colon:
         return text
     if not rest.startswith("//"):

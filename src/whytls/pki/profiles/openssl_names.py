@@ -174,7 +174,7 @@ def _mail(name: str, base: str) -> str:
 
 
 def _uri(name: str, base: str) -> str:
-    scheme, colon, rest = name.partition(":")
+    _, colon, rest = name.partition(":")
     if not colon or not rest.startswith("//"):
         return SYNTAX
     rest = rest[2:]
