@@ -10,9 +10,10 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from socket import AF_INET, SOCK_STREAM, socket
+from socket import AF_INET, SHUT_RDWR, SOCK_STREAM, socket
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from lab.chains import encode as e
 from lab.chains.hosts import presenting
 from lab.chains.plan import DAY, Case, key, made
@@ -76,9 +77,12 @@ def curl(shown: Shown, hosts: Sequence[str]) -> list[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         stop = threading.Event()
-        threading.Thread(target=_serve, args=(listener, shown.server, stop), daemon=True).start()
+        server = threading.Thread(target=_serve, args=(listener, shown.server, stop), daemon=True)
+        server.start()
         found = [_curl(shown.anchor, host, listener.getsockname()[1]) for host in hosts]
         stop.set()
+        listener.shutdown(SHUT_RDWR)  # wakes the thread, which must not accept from a later socket of the same number
+        server.join()
         return found
 
 

@@ -7,10 +7,12 @@ certificate it minds. They are compared with the stacks on thousands of generate
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from whytls.exceptions import UsageError
 from whytls.pki.defect import Purpose
-from whytls.pki.profiles.decision import Decision, Options, Profile, question
+from whytls.pki.path import MOST_CERTIFICATES
+from whytls.pki.profiles.decision import Decision, Exhausted, Options, Profile, question
 
 __all__ = ["PROFILES", "Decision", "Options", "Profile", "applicable", "decide"]
 
@@ -37,7 +39,8 @@ def decide(
     ``anchors`` is that stack's truststore; ``at`` is in nanoseconds since 1970; ``host`` is what the client asked for, a name or an
     address, and is not compared where it is ``None`` or ``purpose`` is ``"client"``; ``options`` is for stacks that are set up otherwise
     than by default. Raises ``UsageError`` for a profile that does not exist or does not judge such certificates (``applicable``), and for
-    a chain without certificates. What certificates hold never raises.
+    a chain without certificates. What certificates hold never raises: where it would take too long to decide, the Decision is no and
+    says so (``exhausted``).
     """
     if profile not in PROFILES:
         raise UsageError(f"no such profile: {profile!r}", hint=f"one of {', '.join(PROFILES)}")
@@ -46,5 +49,8 @@ def decide(
     asked = question(chain, anchors, at=at, host=host, purpose=purpose, options=options)
     from importlib import import_module
 
-    found: Decision = import_module(f"whytls.pki.profiles.{profile}").decide(asked)
-    return found
+    try:
+        found: Decision = import_module(f"whytls.pki.profiles.{profile}").decide(asked)
+    except Exhausted:
+        return Decision(profile, False, exhausted=True)
+    return replace(found, exhausted=True) if len(chain) > MOST_CERTIFICATES and not found.accepted else found

@@ -13,6 +13,7 @@ from whytls.pki.path import MOST_CERTIFICATES
 
 Profile = Literal["openssl", "java", "go", "browser"]
 MOST_ANCHORS = 4096  # a store of all public CAs has 150
+MOST_COMPARISONS = 1_000_000  # of names with constraints: seconds; a public CA's largest certificate with its CA needs 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,25 @@ class Options(NamedTuple):
     fetched: tuple[bytes, ...] = ()  # browsers: issuers as DER that they have in their cache or get over AIA
 
 
+class Exhausted(Exception):
+    """Our own bound was met before the stack's answer was certain; never leaves the profiles."""
+
+
+class Effort:
+    """How many comparisons of names one decision may still make: names and constraints are both the sender's to choose."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MOST_COMPARISONS
+
+    def spend(self, count: int) -> None:
+        """Takes so many comparisons; raises Exhausted when there are not enough left."""
+        self._left -= count
+        if self._left < 0:
+            raise Exhausted
+
+
 class Question(NamedTuple):
     """A chain and what is asked about it, in the form that all profiles work on."""
 
@@ -53,7 +73,8 @@ class Question(NamedTuple):
     at: int  # seconds since 1970
     host: str | None
     purpose: Purpose
-    options: Options = Options()
+    options: Options
+    effort: Effort
 
 
 def question(
@@ -62,7 +83,7 @@ def question(
     """Reads everything, within bounds: certificates beyond 32 sent or 4,096 trusted are not looked at."""
     sent = tuple(of(read(der)) for der in chain[:MOST_CERTIFICATES])
     trusted = tuple(of(read(der)) for der in anchors[:MOST_ANCHORS])
-    return Question(sent, trusted, at // 1_000_000_000, host if purpose == "server" else None, purpose, options)
+    return Question(sent, trusted, at // 1_000_000_000, host if purpose == "server" else None, purpose, options, Effort())
 
 
 def index_of(asked: Question, certificate: Certificate) -> int | None:

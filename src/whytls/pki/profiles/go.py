@@ -24,7 +24,7 @@ from whytls.pki.details import Details
 from whytls.pki.families import go_words, one, text_of
 from whytls.pki.links import verifies
 from whytls.pki.profiles import go_names
-from whytls.pki.profiles.decision import Decision, Question, index_of
+from whytls.pki.profiles.decision import Decision, Effort, Question, index_of
 from whytls.pki.profiles.go_names import quoted
 from whytls.pki.profiles.go_parse import problem, unhandled
 
@@ -220,7 +220,7 @@ def _acceptable(certificate: Details, chain: Sequence[Details], asked: Question,
     if unhandled(certificate):
         return Refused("x509.UnhandledCriticalExtension", "x509: unhandled critical extension", certificate)
     return (
-        _in_time(certificate, asked.at) or (_constrained(certificate, chain[0]) if chain else None) or _length(certificate, chain, issuer)
+        _in_time(certificate, asked.at) or (_constrained(certificate, chain[0], asked.effort) if chain else None) or _length(certificate, chain, issuer)
     )
 
 
@@ -240,11 +240,11 @@ def _rfc3339(seconds: int) -> str:
         return str(seconds)
 
 
-def _constrained(ca: Details, leaf: Details) -> Refused | None:
+def _constrained(ca: Details, leaf: Details, effort: Effort) -> Refused | None:
     if ca.version != 3 or not ca.has(d.NAMES):
         return None
     holders = [holder for holder in (leaf, ca) if holder.version == 3 and holder.has(d.SAN)]
-    violation = go_names.check(ca, holders)
+    violation = go_names.check(ca, holders, effort)
     if violation is None:
         return None
     if not violation.reason:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from whytls.pki import details as d
 from whytls.pki.details import Details, GeneralName, Subtree
+from whytls.pki.profiles.decision import Effort
 
 MOST_COMPARISONS = 250_000  # VerifyOptions.MaxConstraintComparisions
 _QUOTED_PAIR = frozenset({11, 12, *range(1, 10), *range(14, 128)})
@@ -37,11 +38,12 @@ class _NoMatch(Exception):
     """What Go's match functions return as their second value."""
 
 
-def check(ca: Details, holders: Sequence[Details]) -> Violation | None:
+def check(ca: Details, holders: Sequence[Details], effort: Effort) -> Violation | None:
     """The constraints of `ca` against the alternative names of each holder, in Go's order."""
     budget = [MOST_COMPARISONS]
     for holder in holders:
         for name in holder.names or ():
+            effort.spend(1 + len(ca.permitted) + len(ca.excluded))
             violation = _one(ca, name, budget)
             if violation:
                 return violation

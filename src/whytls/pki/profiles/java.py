@@ -28,7 +28,7 @@ from whytls.pki.families import java_words, one
 from whytls.pki.faults import GATED
 from whytls.pki.links import verifies
 from whytls.pki.profiles import java_order
-from whytls.pki.profiles.decision import Decision, Question, index_of
+from whytls.pki.profiles.decision import Decision, Effort, Question, index_of
 from whytls.pki.profiles.java_names import Constraints, Thrown, allows, canonical, merged, shown
 from whytls.pki.profiles.java_parse import form
 from whytls.pki.profiles.java_policy import failing
@@ -171,8 +171,8 @@ def _faults(asked: Question, downwards: Sequence[Details], anchor: Details, *, b
             if fault:
                 yield fault
         if constraints is not None and (last or not self_issued[place]):
-            yield from _constrained(constraints, link)
-        constraints = merged(constraints, link)
+            yield from _constrained(constraints, link, asked.effort)
+        constraints = merged(constraints, link, asked.effort)
         if policies and policies[0] == place:
             yield _fault("INVALID_POLICY", policies[1], link)
         if not building:
@@ -222,9 +222,9 @@ def _may_sign(link: Details) -> bool:
     return usages is None or "key_cert_sign" in usages
 
 
-def _constrained(constraints: Constraints, link: Details) -> Iterator[Fault]:
+def _constrained(constraints: Constraints, link: Details, effort: Effort) -> Iterator[Fault]:
     try:
-        allowed = allows(constraints, link)
+        allowed = allows(constraints, link, effort)
     except Thrown as thrown:
         if thrown.kind != "IOException":
             raise

@@ -14,10 +14,10 @@ from whytls.exceptions import Malformed
 from whytls.pki import details as d
 from whytls.pki.details import Details, GeneralName, Name, Subtree
 from whytls.pki.families import address, java_matches, lower, text_of
+from whytls.pki.profiles.decision import Effort
 from whytls.pki.profiles.java_parse import constraint_host, form
 
 Relation = Literal["other kind", "match", "narrows", "widens", "same kind"]
-MOST_SUBTREES = 512  # ours: sets of subtrees are compared with each other, entry by entry
 _KEYWORDS = {
     "2.5.4.3": "CN", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.9": "STREET", "2.5.4.10": "O", "2.5.4.11": "OU",
     "0.9.2342.19200300.100.1.25": "DC", "0.9.2342.19200300.100.1.1": "UID",
@@ -217,7 +217,7 @@ class Constraints(NamedTuple):
     excluded: tuple[Subtree, ...] | None = None
 
 
-def merged(above: Constraints | None, ca: Details) -> Constraints | None:
+def merged(above: Constraints | None, ca: Details, effort: Effort) -> Constraints | None:
     """What holds below a CA, given what holds above it."""
     if not ca.has(d.NAMES) or d.NAMES in form(ca).lost:
         return above
@@ -225,6 +225,7 @@ def merged(above: Constraints | None, ca: Details) -> Constraints | None:
     if above is None:
         return own
     excluded, permitted = above.excluded, above.permitted
+    effort.spend(_count(above, own) ** 2)  # each entry is compared with each other one, more than once
     if own.excluded is not None:
         excluded = own.excluded if excluded is None else _union(excluded, own.excluded)
     if own.permitted is not None and permitted is None:
@@ -238,9 +239,11 @@ def merged(above: Constraints | None, ca: Details) -> Constraints | None:
     return Constraints(permitted, excluded)
 
 
+def _count(*constraints: Constraints) -> int:
+    return sum(len(subtrees or ()) for each in constraints for subtrees in each)
+
+
 def _minimal(subtrees: tuple[Subtree, ...]) -> tuple[Subtree, ...]:
-    if len(subtrees) > MOST_SUBTREES:
-        return subtrees
     kept: list[Subtree] = list(subtrees)
     place = 0
     while place < len(kept) - 1:
@@ -325,15 +328,14 @@ def _widest(tag: int) -> Subtree:
     raise Thrown("RuntimeException", f"Unexpected error: {refused.get(tag, 'java.io.IOException')}")
 
 
-def allows(constraints: Constraints, certificate: Details) -> bool:
+def allows(constraints: Constraints, certificate: Details, effort: Effort) -> bool:
     """NameConstraintsExtension.verify over all names of a certificate; raises Thrown."""
     subtrees = (constraints.permitted or ()) + (constraints.excluded or ())
     if any(subtree.minimum for subtree in subtrees):
         raise Thrown("IOException", "java.io.IOException: Non-zero minimum BaseDistance in name constraints not supported")
     if any(subtree.maximum for subtree in subtrees):
         raise Thrown("IOException", "java.io.IOException: Maximum BaseDistance in name constraints not supported")
-    if len(subtrees) > MOST_SUBTREES:
-        return True
+    effort.spend((2 + len(certificate.names or ())) * len(subtrees))
     if certificate.subject and not _allowed(constraints, GeneralName(d.DIRECTORY, b""), certificate.subject):
         return False
     return all(_allowed(constraints, name, None) for name in _names(certificate))

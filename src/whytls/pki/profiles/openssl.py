@@ -25,7 +25,7 @@ from whytls.pki.details import Details
 from whytls.pki.families import address, one
 from whytls.pki.faults import GATED
 from whytls.pki.links import verifies
-from whytls.pki.profiles.decision import Decision, Question, index_of
+from whytls.pki.profiles.decision import Decision, Effort, Question, index_of
 from whytls.pki.profiles.openssl_errors import ERRORS
 from whytls.pki.profiles.openssl_marks import Marks, issued, marks, strength
 from whytls.pki.profiles.openssl_names import violation
@@ -75,7 +75,7 @@ def _first(chain: _Chain, asked: Question, minimum: int) -> _Fault | None:
         lambda: next(_levels(chain.links, minimum), None),
         lambda: _host(asked),
         lambda: next(_signatures(chain.links, asked), None),
-        lambda: next(_constraints(chain.links), None),
+        lambda: next(_constraints(chain.links, asked.effort), None),
     )
     return next((fault for check in checks if (fault := check())), None)
 
@@ -280,14 +280,14 @@ def _time_fault(link: Details, at: int) -> str:
     return ""
 
 
-def _constraints(links: Sequence[Details]) -> Iterator[_Fault]:
+def _constraints(links: Sequence[Details], effort: Effort) -> Iterator[_Fault]:
     """check_name_constraints: from the anchor down, each certificate against all above it."""
     for depth in range(len(links) - 1, -1, -1):
         if depth and marks(links[depth]).self_issued:
             continue
         for above in range(len(links) - 1, depth, -1):
             if links[above].has(d.NAMES):
-                name = violation(links[depth], links[above], leaf=not depth)
+                name = violation(links[depth], links[above], effort, leaf=not depth)
                 if name:
                     yield _Fault(name, depth)
 

@@ -8,6 +8,7 @@ from whytls.exceptions import Malformed
 from whytls.pki import details as d
 from whytls.pki.details import Details, GeneralName, Name, Subtree
 from whytls.pki.families import lower, text_of
+from whytls.pki.profiles.decision import Effort
 
 MOST_COMPARISONS = 1 << 20  # NAME_CHECK_MAX
 PERMITTED, EXCLUDED, MIN_MAX, TYPE, SYNTAX, UNSPECIFIED = (
@@ -37,12 +38,13 @@ def _attribute(attribute: d.Attribute) -> tuple[str, int, bytes]:
     return (attribute.kind, 0x0C, kept.encode())
 
 
-def violation(certificate: Details, ca: Details, *, leaf: bool) -> str:
+def violation(certificate: Details, ca: Details, effort: Effort, *, leaf: bool) -> str:
     """The error that the CA's constraints give for a certificate; empty where they are kept."""
     names = certificate.names or ()
     count, constraints = sum(map(len, certificate.subject or ())) + len(names), len(ca.permitted) + len(ca.excluded)
     if count and constraints > MOST_COMPARISONS // count:
         return UNSPECIFIED
+    effort.spend(count * constraints)
     error = _subject(certificate, ca)
     for name in names if not error else ():
         error = _against(name, ca)
