@@ -131,6 +131,14 @@ def _circle() -> Plan:
     return plan
 
 
+@_branch("circle/one-name-two-keys")
+def _circle_of_namesakes() -> Plan:
+    """Two certificates of one CA name, each signed by the other's key."""
+    plan = _circle()
+    plan.links["ca2"].subject = plan.links["ca1"].subject
+    return plan
+
+
 @_branch("circle/two-cas-with-exit")
 def _circle_with_exit() -> Plan:
     plan = simple(2)

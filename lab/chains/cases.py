@@ -10,6 +10,7 @@ from lab.chains.branches import BRANCHES
 from lab.chains.faults import FAULTS
 from lab.chains.hosts import HOSTS, PRESENTED, presenting, two_common_names
 from lab.chains.plan import HOST, Case, Plan, made, simple
+from lab.chains.policies import policies
 
 SEED = 20250615
 PAIRS = 1400
@@ -18,7 +19,7 @@ PAIRS = 1400
 def cases(seed: int = SEED, pairs: int = PAIRS) -> list[Case]:
     """Every case; `pairs` are the random ones with two faults each."""
     assert constraints.CONSTRAINTS, "importing it puts its faults on the list"
-    return [*_sound(), *_single(), *_branching(), *_named(), *_double(random.Random(seed), pairs)]
+    return [*_sound(), *_single(), *_branching(), *_agreed(), *_named(), *_double(random.Random(seed), pairs)]
 
 
 def _sound() -> Iterator[Case]:
@@ -42,6 +43,11 @@ def _single() -> Iterator[Case]:
 def _branching() -> Iterator[Case]:
     for name, branch in BRANCHES.items():
         yield made(branch(), f"branch/{name}", (name,))
+
+
+def _agreed() -> Iterator[Case]:
+    for name, plan in policies():
+        yield made(plan, f"policy/{name}", (f"policy/{name}",))
 
 
 def _named() -> Iterator[Case]:

@@ -76,6 +76,11 @@ _each("validity", "general-time-early", _ends((e.GENERAL_TIME, b"20251231235959Z
 _each("validity", "fraction", _ends((e.GENERAL_TIME, b"20251231235959.5Z")), ("leaf", "ca"))
 _each("validity", "no-seconds", _ends((e.UTC_TIME, b"2512312359Z")), ("leaf", "ca"))
 _each("validity", "with-offset", _ends((e.UTC_TIME, b"251231235959+0100")), ("leaf",))
+_each("validity", "a-thousand-years", _times(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime(2969, 5, 3, tzinfo=dt.UTC)))
+_each("validity", "since-1951", _times(dt.datetime(1951, 1, 1, tzinfo=dt.UTC), NOON + DAY))
+_each("validity", "for-ever", _ends((e.GENERAL_TIME, b"99991231235959Z")))
+_each("validity", "no-such-day", _ends((e.UTC_TIME, b"260230120000Z")), ("leaf", "ca"))
+_each("validity", "no-time", _ends((e.UTC_TIME, b"tomorrow")), ("leaf", "ca"))
 _each("validity", "two-years", _times(NOON - 10 * DAY, NOON + 800 * DAY), ("leaf",))
 _each("validity", "wider-than-issuer", _times(NOON - 2000 * DAY, NOON + 5000 * DAY), ("leaf",))
 
@@ -150,6 +155,15 @@ _each("extension", "crl-points-critical", lambda x: x.put(e.CRLS, _POINT, critic
 _ACCESS = e.sequence(e.sequence(e.oid("1.3.6.1.5.5.7.48.2"), e.general("uri", "http://ca.harbour.example/1.crt")))
 _each("extension", "aia", lambda x: x.put(e.AIA, _ACCESS), ("leaf",))
 _each("extension", "aia-critical", lambda x: x.put(e.AIA, _ACCESS, critical=True), ("leaf",))
+_each("extension", "aia-malformed", lambda x: x.put(e.AIA, b"malformed"), ("leaf", "ca"))
+_each("extension", "names-no-der", lambda x: x.put(e.SAN, b"example.com"), ("leaf",))
+_each("extension", "names-twice", lambda x: setattr(x, "twice", e.SAN), ("leaf",))
+_each("extension", "key-usage-malformed", lambda x: x.put(e.KEY_USAGE, b"\x04\x01\x80"), ("leaf", "ca"))
+_each("extension", "key-usage-nine-bits", lambda x: x.put(e.KEY_USAGE, e.tlv(e.BITS, b"\x00\x86\x00")), ("leaf", "ca"))
+_each("extension", "policies-malformed", lambda x: x.put(e.POLICIES, b"\x31\x00"), ("leaf", "ca"))
+_each("extension", "crl-points-malformed", lambda x: x.put(e.CRLS, b"\x30\x02\x05\x00"), ("leaf", "ca"))
+_each("extension", "proxy", lambda x: x.put(
+    "1.3.6.1.5.5.7.1.14", e.sequence(e.sequence(e.oid("1.3.6.1.5.5.7.21.1"))), critical=True), ("leaf", "ca"))  # fmt: skip
 _each("extension", "must-staple", lambda x: x.put("1.3.6.1.5.5.7.1.24", e.sequence(e.integer(5))), ("leaf",))
 _each("extension", "twice", lambda x: setattr(x, "twice", e.KEY_USAGE), ("leaf", "ca"))
 
@@ -239,6 +253,18 @@ def _rsassa_key(plan: Plan) -> None:
 
 
 _add("key", "leaf-rsassa-pss", _rsassa_key)
+
+
+def _key_info(link: Link, value: bytes) -> None:
+    link.key_info = value
+
+
+_LATTICE = e.sequence(e.sequence(e.oid("2.16.840.1.101.3.4.3.17")), e.bit_string(b"\x5a" * 1312))  # ML-DSA-44, RFC 9881
+_UNKNOWN_KEY = e.sequence(e.sequence(e.oid("1.3.6.1.4.1.55555.8")), e.bit_string(b"\x5a" * 32))
+_each("key", "ml-dsa", lambda x: _key_info(x, _LATTICE), ("leaf",))
+_each("key", "unknown-kind", lambda x: _key_info(x, _UNKNOWN_KEY), ("leaf", "ca"))
+_each("key", "off-the-curve", lambda x: _key_info(x, info("p256:leaf")[:-1] + bytes([info("p256:leaf")[-1] ^ 1])), ("leaf",))
+_each("key", "rsa3072", lambda x: setattr(x, "key", "rsa3072:one"), ("leaf",))
 for _name, _number in {"zero": 0, "negative": -5, "21-octets": 1 << 162, "40-octets": 1 << 318}.items():
     _each("serial", _name, lambda x, n=_number: setattr(x, "serial", n), ("leaf", "ca", "root"))  # type: ignore[misc]
 

@@ -70,6 +70,20 @@ class Moment(NamedTuple):
     tag: int
     body: bytes
 
+    @property
+    def exists(self) -> bool:
+        """There is such a day and hour (30 February counts as 2 March to some, and as damage to others)."""
+        import datetime as dt
+
+        digits = self.body[2:14] if self.tag == 0x18 else self.body[:12]
+        year = int(self.body[:4]) if self.tag == 0x18 and self.body[:4].isdigit() else 2000 + int(digits[:2] if digits[:2].isdigit() else 0)
+        pairs = [digits[place : place + 2] for place in range(2, 12, 2)]
+        try:
+            dt.datetime(year, *(int(pair) if pair.isdigit() else 0 for pair in pairs))  # type: ignore[arg-type]  # five numbers
+        except ValueError:
+            return False
+        return True
+
 
 Name = tuple[tuple[Attribute, ...], ...]
 NO_MOMENT = Moment(0, b"")

@@ -143,7 +143,7 @@ def _of_leaf(leaf: Details, asked: Question) -> Iterator[Error]:
 def _sound(link: Details) -> bool:
     """Its form is one that BoringSSL parses, and it has no critical extension that nobody knows."""
     same = link.inner_algorithm == link.outer_algorithm
-    timed = all(_TIMES.fullmatch(moment.body) for moment in (link.begins, link.ends))
+    timed = all(_TIMES.fullmatch(moment.body) and moment.exists for moment in (link.begins, link.ends))
     return link.readable and same and timed and not link.duplicates and not link.unread and not set(link.critical) - _KNOWN
 
 

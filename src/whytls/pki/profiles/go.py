@@ -219,9 +219,10 @@ def _acceptable(certificate: Details, chain: Sequence[Details], asked: Question,
     """isValid: what is wrong with a certificate where it stands (`issuer`: None for the leaf, True for an intermediate)."""
     if unhandled(certificate):
         return Refused("x509.UnhandledCriticalExtension", "x509: unhandled critical extension", certificate)
-    return (
-        _in_time(certificate, asked.at) or (_constrained(certificate, chain[0], asked.effort) if chain else None) or _length(certificate, chain, issuer)
-    )
+    refused = _in_time(certificate, asked.at)
+    if chain and not refused:
+        refused = _constrained(certificate, chain[0], asked.effort)
+    return refused or _length(certificate, chain, issuer)
 
 
 def _in_time(certificate: Details, at: int) -> Refused | None:

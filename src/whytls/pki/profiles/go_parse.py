@@ -89,7 +89,7 @@ def _times(details: Details) -> str:
         if moment.tag not in (0x17, 0x18):
             return "unsupported time format"
         pattern, kind = (_UTC, "UTCTime") if moment.tag == 0x17 else (_GENERAL, "GeneralizedTime")
-        if not pattern.fullmatch(moment.body) or value is None:
+        if not pattern.fullmatch(moment.body) or value is None or not moment.exists:
             return f"malformed {kind}"
     return ""
 
@@ -135,6 +135,8 @@ def _extension(details: Details, extension: d.Extension) -> str:
     if kind not in words:
         return ""
     parts = _parts(value, 0x30)
+    if kind == d.CRLS and parts and any(tag != 0x30 for tag in parts):
+        return "invalid CRL distribution point"
     wanted = {d.EKU: 0x06, d.POLICIES: 0x30, d.AIA: 0x30}.get(kind)
     return words[kind] if parts is None or (wanted and any(tag != wanted for tag in parts)) else ""
 

@@ -47,6 +47,11 @@ def _problem(details: Details, lost: set[str]) -> str:
         return "CertificateException: Unable to initialize, java.io.IOException: DER input not a certificate"
     if not details.issuer:
         return "CertificateParsingException: Empty issuer DN not allowed in X509Certificates"
+    for moment in (details.begins, details.ends):
+        if moment.tag == 0x17 and len(moment.body) not in (11, 13, 15, 17):
+            return "CertificateParsingException: java.io.IOException: DER UTC Time length error"
+        if moment.tag == 0x18 and not 13 <= len(moment.body) <= 23:
+            return "CertificateParsingException: java.io.IOException: DER Generalized Time length error"
     if details.version == 1 and not details.subject:
         return "CertificateParsingException: Empty subject DN not allowed in v1 certificate"
     if details.version == 2 and details.extensions:

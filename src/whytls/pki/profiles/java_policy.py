@@ -74,16 +74,11 @@ def _policies(link: Details, state: _State, *, expand: bool) -> frozenset[str] |
 
 
 def _mapped(link: Details, valid: frozenset[str], mapping: int) -> frozenset[str] | None:
-    kept = set(valid)
-    for issuer, subject in _mappings(link):
-        if issuer in valid:
-            if mapping:
-                kept.add(subject)
-            else:
-                kept.discard(issuer)
-        elif ANY in valid and mapping:
-            kept.add(subject)
-    return frozenset(kept) or None
+    pairs = _mappings(link)
+    kept = valid - {issuer for issuer, _ in pairs}  # below, a mapped policy goes by its new names only
+    if mapping:
+        kept |= {subject for issuer, subject in pairs if issuer in valid or ANY in valid}
+    return kept or None
 
 
 def _any_mapped(link: Details) -> str:

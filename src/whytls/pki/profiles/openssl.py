@@ -271,7 +271,7 @@ def _time_fault(link: Details, at: int) -> str:
         (link.ends, link.certificate.not_after, "ERROR_IN_CERT_NOT_AFTER_FIELD"),
     ):
         pattern = _TIME.get(moment.tag)
-        if pattern is None or not pattern.fullmatch(moment.body) or value is None:
+        if pattern is None or not pattern.fullmatch(moment.body) or value is None or not moment.exists:
             return wrong_form
         if moment is link.begins and value // SECOND > at:
             return "CERT_NOT_YET_VALID"

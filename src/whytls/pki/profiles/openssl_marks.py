@@ -73,6 +73,8 @@ def _invalid(link: Details) -> bool:
     read = [extension for extension in link.extensions if extension.kind in _READ]
     if len({extension.kind for extension in read}) < len(read):
         return True
+    if link.has(PROXY) and (link.certificate.is_ca or link.has(d.SAN) or link.has(d.ISSUER_ALT)):
+        return True  # RFC 3820 section 3.2
     return any(_unreadable(link, extension) for extension in read)
 
 
@@ -94,7 +96,7 @@ def _unreadable(link: Details, extension: d.Extension) -> bool:
         return any(p.tag not in (0x01, 0x02) for p in parts) or any(not n or n[0] & 0x80 for n in numbers)
     if kind == d.EKU:
         return any(part.tag != 0x06 for part in parts)
-    return False
+    return kind == d.CRLS and any(part.tag != 0x30 for part in parts)
 
 
 def issued(child: Details, issuer: Details) -> bool:
