@@ -249,7 +249,7 @@ def java_matches(template: str, host: str) -> bool:
         return False
     if pattern.endswith(".") or not java_host_name(pattern.replace("*", "z")):
         return False
-    # JDK 17 takes a wildcard in every label; from JDK 23 on only in the left-most one, as LDAP always had it.
+    # JDK 17 takes a wildcard in every label; JDK 25 only in the left-most one, as for LDAP.
     labels, patterns = name.lower().split("."), pattern.lower().split(".")
     return len(labels) == len(patterns) and all(map(_java_wildcards, labels, patterns))
 
