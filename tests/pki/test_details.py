@@ -76,4 +76,10 @@ def test_damage_is_a_value(place: int, put: bytes) -> None:
     assert found.duplicates in (True, False)
 
 
+def test_no_extensions_where_there_should_be_some() -> None:
+    place = SOUND.index(b"\xa3\x81")  # [3], then its length: the list inside is said to have none
+    empty = SOUND[: place + 1] + b"\x00" + SOUND[place + 2 :]
+    assert not d.of(read(empty)).readable
+
+
 SOUND = issue("rich", ca=True, path_length=1, san=("a.example", "::1"), key_usage=usages("key_cert_sign")).der

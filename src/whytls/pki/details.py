@@ -7,7 +7,6 @@ lenient reader of `der`: a field that cannot be read is empty, and `Details.read
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -188,11 +187,13 @@ def _key(der: bytes, key: Element, found: dict[str, object]) -> None:
     found["key"] = der[bits.body + 1 : bits.end]
 
 
-def _extensions(der: bytes, part: Element) -> Iterator[Extension]:
+def _extensions(der: bytes, part: Element) -> list[Extension]:
+    found = []  # a list and no generator: what ends a generator inside hides a StopIteration
     for extension in children(der, next(children(der, part))):
         kind, *middle, value = children(der, extension)
         critical = bool(middle) and middle[0].tag == 0x01 and any(der[middle[0].body : middle[0].end])
-        yield Extension(dotted(der[kind.body : kind.end]), critical, der[value.body : value.end])
+        found.append(Extension(dotted(der[kind.body : kind.end]), critical, der[value.body : value.end]))
+    return found
 
 
 def _values(found: dict[str, object]) -> None:
