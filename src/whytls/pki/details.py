@@ -153,7 +153,9 @@ def _read(certificate: Certificate) -> Details:
     found: dict[str, object] = {}
     try:
         outer = element(der, 0, len(der))
-        tbs, algorithm, *_ = children(der, outer)
+        tbs, algorithm, signature = children(der, outer)
+        for part, tag in ((outer, 0x30), (tbs, 0x30), (algorithm, 0x30), (signature, 0x03)):
+            _expect(part, tag)
         found["outer_algorithm"] = der[algorithm.start : algorithm.end]
         _body(der, list(children(der, tbs)), found)
         found["readable"] = outer.end == len(der)
@@ -162,16 +164,26 @@ def _read(certificate: Certificate) -> Details:
     return Details(certificate, **found)  # type: ignore[arg-type]  # the fields by name, each of its type
 
 
+def _expect(part: Element, tag: int) -> None:
+    """What has another tag than it must have is damage (RFC 5280 section 4.1)."""
+    if part.tag != tag:
+        raise Malformed(f"DER element has tag {part.tag:#04x}", offset=part.start)
+
+
 def _body(der: bytes, parts: list[Element], found: dict[str, object]) -> None:
     if parts and parts[0].tag == 0xA0:
         version = next(children(der, parts[0]))
         found["version"] = int.from_bytes(der[version.body : version.end], "big", signed=True) + 1
         parts = parts[1:]
     serial, algorithm, issuer, validity, subject, key = parts[:6]
+    _expect(serial, 0x02)
+    for part in (algorithm, issuer, validity, subject, key):
+        _expect(part, 0x30)
     found["serial"] = der[serial.body : serial.end]
     found["inner_algorithm"] = der[algorithm.start : algorithm.end]
     found["issuer"], found["subject"] = name(der, issuer), name(der, subject)
-    found["begins"], found["ends"] = (Moment(m.tag, der[m.body : m.end]) for m in list(children(der, validity))[:2])
+    begins, ends = children(der, validity)
+    found["begins"], found["ends"] = (Moment(m.tag, der[m.body : m.end]) for m in (begins, ends))
     _key(der, key, found)
     for part in parts[6:]:
         if part.tag == 0xA3:
@@ -182,6 +194,8 @@ def _body(der: bytes, parts: list[Element], found: dict[str, object]) -> None:
 def _key(der: bytes, key: Element, found: dict[str, object]) -> None:
     algorithm, bits, *_ = children(der, key)
     kind, *parameters = children(der, algorithm)
+    for part, tag in ((algorithm, 0x30), (kind, 0x06), (bits, 0x03)):
+        _expect(part, tag)
     found["key_algorithm"] = dotted(der[kind.body : kind.end])
     found["key_parameters"] = der[parameters[0].start : parameters[0].end] if parameters else b""
     found["key"] = der[bits.body + 1 : bits.end]
@@ -189,8 +203,14 @@ def _key(der: bytes, key: Element, found: dict[str, object]) -> None:
 
 def _extensions(der: bytes, part: Element) -> list[Extension]:
     found = []  # a list and no generator: what ends a generator inside hides a StopIteration
-    for extension in children(der, next(children(der, part))):
+    outer = next(children(der, part))
+    _expect(outer, 0x30)
+    for extension in children(der, outer):
         kind, *middle, value = children(der, extension)
+        for inner, tag in ((extension, 0x30), (kind, 0x06), (value, 0x04)):
+            _expect(inner, tag)
+        if len(middle) > 1 or (middle and middle[0].tag != 0x01):
+            raise Malformed("extension with something else than critical in it", offset=extension.start)
         critical = bool(middle) and middle[0].tag == 0x01 and any(der[middle[0].body : middle[0].end])
         found.append(Extension(dotted(der[kind.body : kind.end]), critical, der[value.body : value.end]))
     return found
@@ -215,9 +235,12 @@ def name(der: bytes, outer: Element) -> Name:
     """A distinguished name with the string types of its values."""
     relative = []
     for rdn in children(der, outer):
+        _expect(rdn, 0x31)
         pairs = []
         for attribute in children(der, rdn):
-            kind, value, *_ = children(der, attribute)
+            kind, value = children(der, attribute)
+            _expect(attribute, 0x30)
+            _expect(kind, 0x06)
             pairs.append(Attribute(dotted(der[kind.body : kind.end]), value.tag, der[value.body : value.end]))
         relative.append(tuple(pairs))
     return tuple(relative)

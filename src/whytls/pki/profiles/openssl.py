@@ -30,6 +30,7 @@ from whytls.pki.profiles.openssl_errors import ERRORS
 from whytls.pki.profiles.openssl_marks import Marks, issued, marks, strength
 from whytls.pki.profiles.openssl_names import violation
 
+BAD_CERTIFICATE = 42
 MOST_DEPTH = 101  # verify_depth 100, and one beyond
 LEVELS = (0, 80, 112, 128, 192, 256)  # bits that each security level wants
 _TIME = {0x17: re.compile(rb"\d{12}Z"), 0x18: re.compile(rb"\d{14}Z")}
@@ -53,6 +54,10 @@ class _Chain(NamedTuple):
 
 def decide(asked: Question) -> Decision:
     """What libssl decides about this chain with its default callback."""
+    unread = next((index for index, link in enumerate(asked.chain) if not link.readable), None)
+    if unread is not None:  # d2i_X509 fails in tls_process_server_certificate, before anything is verified
+        digest = asked.chain[unread].certificate.sha256
+        return Decision("openssl", False, "ERR_R_ASN1_LIB", None, "asn1 lib", unread, digest, alert=BAD_CERTIFICATE)
     minimum = LEVELS[max(0, min(asked.options.security_level, 5))]
     chain = _Chain(asked.chain[:1], 1, None)
     fault = _Fault("EE_KEY_TOO_SMALL", 0) if minimum and strength(asked.chain[0]) < minimum else None
@@ -87,7 +92,7 @@ def _build(asked: Question) -> _Chain:
     """build_chain: trusted first, one way only."""
     links, untrusted = [asked.chain[0]], 1
     pool = _distinct(asked.chain)
-    store = _distinct(asked.anchors)
+    store = _distinct([anchor for anchor in asked.anchors if anchor.readable])
     from_sent = True
     while len(links) <= MOST_DEPTH:
         current = links[-1]
