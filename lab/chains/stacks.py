@@ -135,6 +135,8 @@ def _verify(command: list[str]) -> OpenSSL:
     found = re.search(r"^error (\d+) at (-?\d+) depth lookup: (.*)$", done.stdout + done.stderr, re.MULTILINE)
     if found:
         return OpenSSL(int(found[1]), int(found[2]), found[3].strip())
+    if ": verification failed" in done.stderr:  # X509_verify_cert gave -1: an error without a callback
+        return OpenSSL(1, 0, "unspecified certificate verification error")
     return OpenSSL(0, None, "ok") if done.returncode == 0 else OpenSSL(-1, None, (done.stderr.strip().splitlines() or ["?"])[0][:160])
 
 

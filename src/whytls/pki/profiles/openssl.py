@@ -97,6 +97,8 @@ def _build(asked: Question) -> _Chain:
     while len(links) <= MOST_DEPTH:
         current = links[-1]
         issuer = _in_store(current, store, asked.at)
+        if issuer is not None and strength(current) < 0:
+            return _Chain(tuple(links), untrusted, _Fault("UNSPECIFIED", len(links) - 1))
         if issuer is not None and (not marks(current).self_signed or current == issuer):
             if marks(current).self_signed:
                 untrusted -= 1
@@ -168,6 +170,8 @@ def _extensions(chain: _Chain, asked: Question) -> Iterator[_Fault]:
             yield _Fault("INVALID_CA", depth)
         if not depth and strict and mark.ca not in (0, 1):
             yield _Fault("INVALID_CA", depth)
+        if last and strength(link) < 0:
+            yield _Fault("UNSPECIFIED", depth)
         if last and link.key_algorithm == "1.2.840.10045.2.1" and link.key_parameters[:1] != b"\x06":
             yield _Fault("EC_KEY_EXPLICIT_PARAMS", depth)
         if strict and last:
