@@ -139,7 +139,7 @@ def test_cut_certificate_keeps_what_is_whole() -> None:
 def test_bytes_behind_the_certificate() -> None:
     found = read(RICH + b"\0\0")
     assert found.problem
-    assert (found.serial, found.dns_names, found.key_bits) == (4711, read(RICH).dns_names, None)
+    assert (found.serial, found.dns_names, found.key_bits) == (4711, read(RICH).dns_names, read(RICH).key_bits)
 
 
 def test_negative_serial_number() -> None:

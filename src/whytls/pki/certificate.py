@@ -155,9 +155,22 @@ def _settled(found: dict[str, Any]) -> dict[str, Any]:
     if algorithm:
         found["key_type"] = KEY_TYPES.get(algorithm, algorithm)
         found["key_sha256"] = hashlib.sha256(key).hexdigest()
+        _key_size(key, found)
     if "signature_algorithm" in found:
-        found["signature_hash"] = SIGNATURE_HASHES.get(found["signature_algorithm"], "")
+        found.setdefault("signature_hash", SIGNATURE_HASHES.get(found["signature_algorithm"], ""))
     return found
+
+
+def _key_size(der: bytes, found: dict[str, Any]) -> None:
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        key = load_der_public_key(der)
+    except Exception:  # of many types; a key that cannot be read has no size
+        return
+    found["key_bits"] = getattr(key, "key_size", None)
+    curve = getattr(key, "curve", None)
+    found["curve"] = curve.name if curve else ""
 
 
 def _from_library(der: bytes, problems: list[str]) -> dict[str, Any]:

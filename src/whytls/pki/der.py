@@ -24,6 +24,11 @@ KEY_USAGES = (
     "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
     "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
 )  # fmt: skip
+RSASSA_PSS = "1.2.840.113549.1.1.10"
+HASHES = {
+    "1.3.14.3.2.26": "sha1", "2.16.840.1.101.3.4.2.4": "sha224", "2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}  # fmt: skip
 _DAMAGE = (Malformed, ValueError, IndexError, OverflowError, StopIteration)  # StopIteration: an element that is not there
 MOST_ELEMENTS = 20_000  # children read of one structure; no certificate that was ever seen comes near
 
@@ -194,6 +199,22 @@ def _serial(der: bytes, part: Element, found: dict[str, Any]) -> None:
 def _signature(der: bytes, part: Element, found: dict[str, Any]) -> None:
     kind = next(children(der, part))
     found["signature_algorithm"] = dotted(der[kind.body : kind.end])
+    if found["signature_algorithm"] == RSASSA_PSS:
+        found["signature_hash"] = pss_parameters(der, part)[0]
+
+
+def pss_parameters(der: bytes, algorithm: Element) -> tuple[str, int]:
+    """The digest and the length of the salt in RSASSA-PSS's AlgorithmIdentifier (RFC 4055 section 3.1); SHA-1 and 20 by default."""
+    digest, salt = "sha1", 20
+    _, *parameters = children(der, algorithm)
+    for part in children(der, parameters[0]) if parameters else ():
+        inner = next(children(der, part))
+        if part.tag == 0xA0:
+            oid = next(children(der, inner))
+            digest = HASHES.get(dotted(der[oid.body : oid.end]), "")
+        elif part.tag == 0xA2:
+            salt = int.from_bytes(der[inner.body : inner.end][:4], "big", signed=True)
+    return digest, salt
 
 
 def _issuer(der: bytes, part: Element, found: dict[str, Any]) -> None:
@@ -279,7 +300,7 @@ def _basic_constraints(der: bytes, part: Element, found: dict[str, Any]) -> None
 def _key_usage(der: bytes, part: Element, found: dict[str, Any]) -> None:
     if part.tag != 0x03:
         raise Malformed("key usage is no bit string", offset=part.start)
-    bits = int.from_bytes(der[part.body + 1 : part.body + 3].ljust(2, b"\0"), "big")
+    bits = int.from_bytes(der[part.body + 1 : part.end][:2].ljust(2, b"\0"), "big")
     found["key_usage"] = frozenset(usage for place, usage in enumerate(KEY_USAGES) if bits & 0x8000 >> place)
 
 
@@ -295,6 +316,8 @@ def _authority_key_identifier(der: bytes, part: Element, found: dict[str, Any]) 
     for entry in children(der, part):
         if entry.tag == 0x80:
             found["aki"] = der[entry.body : entry.end]
+        elif entry.tag == 0x82:
+            found["aki_serial"] = int.from_bytes(der[entry.body : entry.end][:256], "big", signed=True)
 
 
 _EXTENSIONS: dict[str, Callable[[bytes, Element, dict[str, Any]], None]] = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from whytls.pki.cache import Bounded
-from whytls.pki.certificate import Certificate
+from whytls.pki.certificate import SIGNATURE_HASHES, Certificate
+from whytls.pki.der import RSASSA_PSS, children, dotted, element, pss_parameters
 
 if TYPE_CHECKING:
-    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
 
 LARGEST_KEY = 16_384  # bits; OpenSSL verifies nothing above, and one signature under such a key takes milliseconds
 LARGEST_EXPONENT = 1 << 33  # 65,537 everywhere; the cost of a signature grows with it, and it is the sender's to choose
@@ -59,7 +60,6 @@ def self_signed(certificate: Certificate) -> bool:
 def _verify(certificate: Certificate, issuer: Certificate) -> int:
     import warnings
 
-    from cryptography import x509
     from cryptography.exceptions import InvalidSignature
 
     if issuer.key_bits and issuer.key_bits > LARGEST_KEY:
@@ -67,41 +67,88 @@ def _verify(certificate: Certificate, issuer: Certificate) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            child, parent = x509.load_der_x509_certificate(certificate.der), x509.load_der_x509_certificate(issuer.der)
-            return _FITS if _try(child, parent) else _FITS_NOT
+            return _FITS if _try(_signed(certificate.der), _key(issuer.der)) else _FITS_NOT
         except InvalidSignature:
             return _FITS_NOT
         except Exception:  # unsupported algorithm, damaged key: the library has many types for it
             return _UNKNOWN
 
 
-def _try(child: x509.Certificate, parent: x509.Certificate) -> bool:
-    """Raises InvalidSignature, or whatever the library raises where it cannot try."""
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+class _Signed(NamedTuple):
+    """What was signed, and how."""
 
-    key, signature, signed = parent.public_key(), child.signature, child.tbs_certificate_bytes
+    body: bytes
+    signature: bytes
+    kind: str  # object identifier
+    algorithm: hashes.HashAlgorithm | None
+    parameters: object  # a padding, where the key is an RSA one
+
+
+def _signed(der: bytes) -> _Signed:
+    from cryptography import x509
+
+    try:
+        parsed = x509.load_der_x509_certificate(der)
+        algorithm, parameters = parsed.signature_hash_algorithm, parsed.signature_algorithm_parameters
+    except Exception:  # an odd version, an odd time, ECDSA over SHA-1: other stacks read it nevertheless
+        return _cut_out(der)
+    kind = parsed.signature_algorithm_oid.dotted_string
+    return _Signed(parsed.tbs_certificate_bytes, parsed.signature, kind, algorithm, parameters)
+
+
+def _cut_out(der: bytes) -> _Signed:
+    """The same from a certificate that the library does not read."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    tbs, algorithm, bits = children(der, element(der, 0, len(der)))
+    oid = next(children(der, algorithm))
+    kind = dotted(der[oid.body : oid.end])
+    name, salt = pss_parameters(der, algorithm) if kind == RSASSA_PSS else (SIGNATURE_HASHES.get(kind, ""), 0)
+    chosen: hashes.HashAlgorithm | None = getattr(hashes, name.upper())() if name else None
+    padded = padding.PSS(padding.MGF1(chosen), salt) if chosen and kind == RSASSA_PSS else padding.PKCS1v15()
+    return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, padded)
+
+
+def _key(der: bytes) -> object:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        return x509.load_der_x509_certificate(der).public_key()
+    except Exception:  # as above
+        tbs = next(children(der, element(der, 0, len(der))))
+        parts = list(children(der, tbs))
+        info = parts[6 if parts[0].tag == 0xA0 else 5]
+        return load_der_public_key(der[info.start : info.end])
+
+
+def _try(child: _Signed, key: object) -> bool:
+    """Raises InvalidSignature, or whatever the library raises where it cannot try."""
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+
     # Not verify_directly_issued_by: it wants the names equal byte for byte, which not every stack does.
-    kind = child.signature_algorithm_oid.dotted_string
+    kind, algorithm, parameters = child.kind, child.algorithm, child.parameters
     if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
         if kind not in ("1.3.101.112", "1.3.101.113"):
             return False
-        key.verify(signature, signed)
+        key.verify(child.signature, child.body)
         return True
-    algorithm, parameters = child.signature_hash_algorithm, child.signature_algorithm_parameters
     if isinstance(key, rsa.RSAPublicKey):
         if not kind.startswith("1.2.840.113549.1.1.") or algorithm is None:
             return False
         if key.public_numbers().e > LARGEST_EXPONENT:
             raise ValueError("exponent too large to be tried")
-        key.verify(signature, signed, parameters, algorithm)  # type: ignore[arg-type]  # a padding, by the check above
+        padded = parameters if kind == RSASSA_PSS else padding.PKCS1v15()  # the library has no parameters for RSA over MD5
+        key.verify(child.signature, child.body, padded, algorithm)  # type: ignore[arg-type]  # a padding, by the check above
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        if not isinstance(parameters, ec.ECDSA):
+        if not kind.startswith("1.2.840.10045.4.") or algorithm is None:
             return False
-        key.verify(signature, signed, parameters)
+        key.verify(child.signature, child.body, ec.ECDSA(algorithm))  # the library has no parameters for ECDSA over SHA-1
     elif isinstance(key, dsa.DSAPublicKey):
         if not kind.startswith(("1.2.840.10040.4.", "2.16.840.1.101.3.4.3.")) or algorithm is None:
             return False
-        key.verify(signature, signed, algorithm)
+        key.verify(child.signature, child.body, algorithm)
     else:
         raise TypeError("key of no kind that signs certificates")
     return True

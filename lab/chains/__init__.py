@@ -1,0 +1,1 @@
+"""Certificate chains by the thousand, each with its fault, and the real stacks that judge them."""
