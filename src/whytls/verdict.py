@@ -8,10 +8,8 @@ verdict.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from operator import attrgetter
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from whytls import causes
 from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owners
@@ -81,9 +79,10 @@ class _Course(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _asked(course: _Course) -> tuple[LoadedCause, ...]:
-    """The causes that are asked of a handshake with this course; the last resorts last."""
-    return tuple(sorted((c for c in causes.load_all() if _has_a_place(c.declaration, course)), key=lambda c: c.declaration.last_resort))
+def _asked(course: _Course) -> tuple[tuple[LoadedCause, ...], tuple[LoadedCause, ...]]:
+    """The causes that are asked of a handshake with this course; and the last resorts, for where they find nothing."""
+    found = [c for c in causes.load_all() if _has_a_place(c.declaration, course)]
+    return tuple(c for c in found if not c.declaration.last_resort), tuple(c for c in found if c.declaration.last_resort)
 
 
 def _has_a_place(cause: Cause, course: _Course) -> bool:
@@ -102,13 +101,19 @@ def _has_a_place(cause: Cause, course: _Course) -> bool:
     )
 
 
-_HELD: tuple[Need, ...] = get_args(Need)
-_held: Callable[[Handshake], tuple[object, ...]] = attrgetter(*(need.replace("-", "_") for need in _HELD))
+_HELD: tuple[Need, ...] = (
+    "client-hello", "server-hello", "hello-retry-request", "server-chain", "client-chain", "certificate-request", "server-key-exchange",
+    "prelude",
+)  # fmt: skip
 
 
 def _course(handshake: Handshake, context: Context) -> _Course:
     ending = context.ending
-    held = tuple([value is not None for value in _held(handshake)])
+    held = (
+        handshake.client_hello is not None, handshake.server_hello is not None, handshake.hello_retry_request is not None,
+        handshake.server_chain is not None, handshake.client_chain is not None, handshake.certificate_request is not None,
+        handshake.server_key_exchange is not None, handshake.prelude is not None,
+    )  # fmt: skip
     of_server = of_client = None
     if ending.phase in ("client-turn", "server-turn", "finished"):
         of_server, of_client = _defects(handshake, context, "server"), _defects(handshake, context, "client")
@@ -139,17 +144,22 @@ def _ask(handshake: Handshake, context: Context) -> tuple[_Ranked, list[str]]:
     bugs: list[str] = []
     if handshake.outcome == "unfinished":
         return findings, bugs
-    for cause in _asked(_course(handshake, context)):
-        if findings and cause.declaration.last_resort:
-            break
+    usual, last = _asked(_course(handshake, context))
+    _look(usual, handshake, context, findings, bugs)
+    if not findings:
+        _look(last, handshake, context, findings, bugs)
+    return findings, bugs
+
+
+def _look(asked: tuple[LoadedCause, ...], handshake: Handshake, context: Context, findings: _Ranked, bugs: list[str]) -> None:
+    for cause in asked:
         try:
             answer = cause.look(handshake, context)
         except Exception as problem:  # a broken cause is a result of its own, and never the end of the run
             bugs.append(_bug(cause, handshake, problem))
             continue
-        if type(answer) is Finding:
+        if answer.__class__ is Finding:
             findings.append((cause, answer))
-    return findings, bugs
 
 
 def _bug(cause: LoadedCause, handshake: Handshake, problem: Exception) -> str:
@@ -227,7 +237,7 @@ def _place(evidence: Evidence) -> tuple[str, int]:
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
     """Fatal alerts in the clear that the finding did not cite: said after the break, they are consequences, and are shown all the same."""
-    later = [e for e in handshake.events if e.kind == "alert" and isinstance(e.value, Alert) and e.value.fatal]
+    later = [e for e in handshake.all("alert") if isinstance(e.value, Alert) and e.value.fatal]
     if later:
         cited = {frame for evidence in finding.evidence for frame in evidence.frames}
         later = [e for e in later if e.frame not in cited]

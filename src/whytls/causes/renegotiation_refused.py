@@ -45,7 +45,7 @@ NO_RENEGOTIATION = 100
 def look(handshake: Handshake, context: Context) -> Answer:
     """A refusal of renegotiation by its own alert, or a ServerHello without renegotiation_info that the client refused."""
     ending, answer = context.ending, handshake.server_hello
-    refusal = next((e for e in handshake.events if isinstance(e.value, Alert) and e.value.description == NO_RENEGOTIATION), None)
+    refusal = next((e for e in handshake.all("alert") if isinstance(e.value, Alert) and e.value.description == NO_RENEGOTIATION), None)
     if refusal is not None and ending.breaker is not None:
         said = Evidence(f"{refusal.sender} sent no_renegotiation", refusal.frames, refusal.file)
         return Finding(

@@ -32,12 +32,11 @@ _WARNINGS_THAT_END = frozenset({CLOSE_NOTIFY, 90})  # close_notify, user_cancele
 
 def ending_of(handshake: Handshake) -> Ending:
     """Read the ending off a handshake's events. Pure; costs one pass over the events."""
-    phase = phase_of(handshake)
+    phase, terminal = _remembered_course(handshake)
     if phase == "finished":
         late = _after_finish(handshake)
         if late is not None:
             return late
-    terminal = _first_terminal(handshake, phase)
     if terminal is None:
         return _unended(handshake, phase)
     index, how = terminal
@@ -45,9 +44,6 @@ def ending_of(handshake: Handshake) -> Ending:
     if how == "foreign":
         return _foreign(handshake, phase, index)
     alert = event.value.description if isinstance(event.value, Alert) else None
-    if how == "hidden-alert" and event.sender == "server" and phase == "client-turn":
-        phase = "server-flight"  # in place of the rest of its flight: the client had not spoken yet
-    phase = _by_certificate(handshake, index, phase, alert)
     owed = _owing_side(handshake, phase)
     waited = event.time - _last_word(handshake, index)
     closings = _closings(handshake, index, event.sender)
@@ -56,6 +52,40 @@ def ending_of(handshake: Handshake) -> Ending:
     if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
         return Ending(phase, "refused", "server", (event,), delay=waited)
     return Ending(phase, how, event.sender, closings, alert, waited)
+
+
+_Course = tuple[Phase, tuple[int, EndingKind] | None]  # whose turn it was; index and kind of the first terminal event
+_MOST_COURSES = 4096
+_courses: dict[tuple[object, ...], _Course] = {}
+
+
+def _remembered_course(handshake: Handshake) -> _Course:
+    """How far it came and what ended it. Where nothing is encrypted, whose size would tell more, both follow from its shape, its alerts
+    and which hellos were read; few such courses are ever seen."""
+    shape = handshake.shape
+    if not shape or "D" in shape or "d" in shape:
+        return _course(handshake)
+    alerts = tuple([e.value for e in handshake.events if e.kind == "alert"]) if "L" in shape or "l" in shape else ()
+    hellos = (handshake.client_hello is None, handshake.hello_retry_request is None, handshake.server_hello is None)
+    key = (shape, alerts, handshake.version, hellos, handshake.resumed, handshake.transport.initiator)
+    course = _courses.get(key)
+    if course is None:
+        if len(_courses) >= _MOST_COURSES:
+            _courses.clear()
+        course = _courses[key] = _course(handshake)
+    return course
+
+
+def _course(handshake: Handshake) -> _Course:
+    phase = phase_of(handshake)
+    terminal = _first_terminal(handshake, phase)
+    if terminal is not None and terminal[1] != "foreign" and phase != "finished":
+        index, how = terminal
+        event = handshake.events[index]
+        if how == "hidden-alert" and event.sender == "server" and phase == "client-turn":
+            phase = "server-flight"  # in place of the rest of its flight: the client had not spoken yet
+        phase = _by_certificate(handshake, index, phase, event.value.description if isinstance(event.value, Alert) else None)
+    return phase, terminal
 
 
 def _by_certificate(handshake: Handshake, index: int, phase: Phase, alert: int | None) -> Phase:

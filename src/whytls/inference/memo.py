@@ -16,19 +16,24 @@ _Answer = TypeVar("_Answer")
 
 def remembered(function: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]:
     """Keep a pure function's last two answers; its first argument is the handshake or its context, and all are positional."""
-    newer: tuple[tuple[object, ...], _Answer] | None = None
-    older: tuple[tuple[object, ...], _Answer] | None = None
+    newer: tuple[object, ...] = (object(),)  # what was asked; nothing is identical to this
+    older: tuple[object, ...] = newer
+    answer: _Answer
+    before: _Answer
 
     @wraps(function)
     def asked(*args: _Given.args, **kwargs: _Given.kwargs) -> _Answer:
-        nonlocal newer, older
+        nonlocal newer, older, answer, before
+        first = args[0]
         # The handshake first: where it is the same, comparing the rest ends at identity as well.
-        if newer is not None and newer[0][0] is args[0] and newer[0] == args:
-            return newer[1]
-        if older is not None and older[0][0] is args[0] and older[0] == args:
-            return older[1]
-        answer = function(*args, **kwargs)
-        newer, older = (args, answer), newer
-        return answer
+        if first is newer[0] and args == newer:
+            return answer
+        if first is older[0] and args == older:
+            return before
+        said = function(*args, **kwargs)
+        if newer[0].__class__ is not object:
+            older, before = newer, answer
+        newer, answer = args, said
+        return said
 
     return asked

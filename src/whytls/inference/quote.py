@@ -6,12 +6,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from whytls.inference.memo import remembered
-from whytls.model import Context, Event, EventKind, Evidence, Handshake, Side
+from whytls.model import Context, Event, EventKind, Evidence, Handshake, Hop, Side
 from whytls.wire.message import Alert
 from whytls.wire.registry import alert_name, version_name
 
 if TYPE_CHECKING:
     from whytls.pki.defect import Defect
+
+
+_new = tuple.__new__
 
 
 def side_name(side: Side, context: Context) -> str:
@@ -28,13 +31,17 @@ _NAMES = {
 
 def fatal_alert_text(event: Event, context: Context) -> str:
     """``backend → Message Processor: fatal handshake_failure``."""
-    other: Side = "client" if event.sender == "server" else "server"
-    level = "alert"
-    name = "?"
-    if isinstance(event.value, Alert):
-        level = "fatal" if event.value.level == 2 else "warning" if event.value.level == 1 else f"level {event.value.level}"
-        name = alert_name(event.value.description)
-    return f"{side_name(event.sender, context)} → {side_name(other, context)}: {level} {name}"
+    return _alert_text(event.sender, event.value if isinstance(event.value, Alert) else None, context.hop)
+
+
+@lru_cache(maxsize=1024)
+def _alert_text(sender: Side, alert: Alert | None, hop: Hop) -> str:
+    other: Side = "client" if sender == "server" else "server"
+    level, name = "alert", "?"
+    if alert is not None:
+        level = "fatal" if alert.level == 2 else "warning" if alert.level == 1 else f"level {alert.level}"
+        name = alert_name(alert.description)
+    return f"{_NAMES.get((hop, sender), sender)} → {_NAMES.get((hop, other), other)}: {level} {name}"
 
 
 def quote_event(event: Event, context: Context) -> Evidence:
@@ -44,7 +51,7 @@ def quote_event(event: Event, context: Context) -> Evidence:
     else:
         what = _DID.get(event.kind) or (f"sent one encrypted record of {event.length} bytes" if event.kind == "encrypted" else f"sent {event.kind}")
         text = f"{side_name(event.sender, context)} {what}"
-    return Evidence(text, (event.frame,), event.file)
+    return _new(Evidence, (text, (event.frame,), event.file, None))
 
 
 _DID: dict[EventKind, str] = {
