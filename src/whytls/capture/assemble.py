@@ -294,12 +294,12 @@ class Reading:
         side: Side = "client"
         for packets in self.signals:
             for packet in packets[:MOST_CLOSINGS]:
-                flags = packet[FLAGS]
-                kind = _KINDS[flags & _SPECIAL]
-                if flags & SYN and flags & ACK:
-                    kind = "syn-ack"
-                event = _new(Event, (kind, side, packet[ORDER], packet[TIME], None, 0, 0, file))
-                (opening if flags & SYN else closing).append(event)
+                order, time, flags = packet[:3]
+                event = _new(Event, (_KINDS[flags & _SPECIAL], side, order, time, None, 0, 0, file))
+                if flags & SYN:
+                    opening.append(event)
+                else:
+                    closing.append(event)
             side = "server"
         return opening, closing
 
@@ -337,10 +337,11 @@ class Reading:
         return Prelude(found.kind, frames, found.target, found.upgraded, found.refusal)
 
 
-_SPECIAL = SYN | FIN | RST | UNREACHABLE
+_SPECIAL = SYN | FIN | RST | UNREACHABLE | ACK
 _KINDS: dict[int, EventKind] = {UNREACHABLE: "icmp-unreachable"}
 for _flags in range(1, 8):
     _KINDS[_flags] = "syn" if _flags & SYN else "rst" if _flags & RST else "fin"
+    _KINDS[_flags | ACK] = "syn-ack" if _flags & SYN else _KINDS[_flags]
 _SIGNALS = frozenset(("syn", "syn-ack", *_KINDS.values()))
 _WHOLE = Coverage()
 _METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b"PATCH"))

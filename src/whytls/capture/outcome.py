@@ -111,16 +111,18 @@ def outcome_of(events: list[Event], version: int | None, about: Circumstances, t
 
 def _plainly_refused(events: list[Event]) -> bool:
     """A fatal alert, an alert that ends it, or foreign bytes of either side instead of TLS."""
-    begun: set[Side] = set()
-    for event in events:
-        kind, value = event.kind, event.value
-        if kind == "alert" and isinstance(value, Alert) and (value.level != 1 or value.description in _ENDING_WARNINGS):
+    for index, event in enumerate(events):
+        kind = event[0]
+        if kind == "alert":
+            value = event.value
+            if isinstance(value, Alert) and (value.level != 1 or value.description in _ENDING_WARNINGS):
+                return True
+        elif kind == "foreign" and not any(e.sender == event.sender and e.kind not in _OF_TCP for e in events[:index]):
             return True
-        if kind == "foreign" and event.sender not in begun:
-            return True
-        if kind not in ("syn", "syn-ack", "fin", "rst", "gap"):
-            begun.add(event.sender)
     return False
+
+
+_OF_TCP = frozenset(("syn", "syn-ack", "fin", "rst", "gap"))
 
 
 def _hidden_refusal(events: list[Event]) -> bool:

@@ -66,13 +66,11 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
     if receiver.acked >= 0:
         most = (receiver.acked - base) & WRAP
         most = most if most < BEHIND else 0
-    if packets:
-        last = packets[-1]
-        if last[FLAGS] & ACK and most < (last[ACKED] - base) & WRAP < BEHIND:
-            most = (last[ACKED] - base) & WRAP
-    for signal in signals:  # all of them: a RST that follows a FIN can come without a number
-        if signal[FLAGS] & ACK and most < (signal[ACKED] - base) & WRAP < BEHIND:
-            most = (signal[ACKED] - base) & WRAP
+    for packet in (*signals, packets[-1]) if packets else signals:  # all signals: a RST that follows a FIN can come without a number
+        if packet[FLAGS] & ACK:
+            ahead = (packet[ACKED] - base) & WRAP
+            if most < ahead < BEHIND:
+                most = ahead
     return most
 
 

@@ -68,17 +68,17 @@ def split(data: bytes, at: int = 0) -> Split:
             at = end
             if version == 2:
                 return _sslv2_rest(data, at, records)
-    add, last = records.append, size - 5
+    add, last, header, new = records.append, size - 5, _HEADER, _new  # the loop runs for every record of every flow
     while at <= last:
-        kind, version, length = _HEADER(data, at)
-        if not 20 <= kind <= 24 or version >> 8 != 3:
+        kind, version, length = header(data, at)
+        start = at + 5
+        end = start + length
+        if kind not in _CONTENT_TYPES or version >> 8 != 3:
             return Split(records, at, "foreign")
-        end = at + 5 + length
-        if length > MAX_BODY:
-            return Split(records, at, "overflow", length, min(size, end) - at - 5)
-        if end > size:
-            return Split(records, at, "incomplete", length, size - at - 5)
-        add(_new(Record, (kind, version, at, at + 5, end)))
+        if end > size or length > MAX_BODY:
+            stop: Stop = "overflow" if length > MAX_BODY else "incomplete"
+            return Split(records, at, stop, length, min(size, end) - start)
+        add(new(Record, (kind, version, at, start, end)))
         at = end
     if at >= size:
         return _new(Split, (records, at, "", 0, 0))
