@@ -1,18 +1,18 @@
 """One certificate as the values that verdicts need, parsed once per distinct certificate.
 
-``cryptography`` parses. What it refuses (a negative serial number, one damaged extension, a certificate cut short) is read
-as far as it goes by ``der``, and ``problems`` says what was wrong: a peer that sent it still has to be told which one it is.
-Text of a certificate is the sender's own: it is not made printable here, because it is also compared here.
+What is plain is read by ``plain``, all else is parsed by ``cryptography``. What that refuses (a negative serial number, one damaged
+extension, a certificate cut short) is read as far as it goes by ``der``, and ``problems`` says what was wrong: a peer that sent it still
+has to be told which one it is. Text of a certificate is the sender's own: it is not made printable here, because it is also compared here.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from whytls.pki import plain
 from whytls.pki.cache import Bounded
 
 if TYPE_CHECKING:
@@ -50,22 +50,22 @@ class NameConstraints(NamedTuple):
     excluded: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Certificate:
+class Certificate(NamedTuple):
     """One certificate. ``None`` and empty mean: not in it, or not readable (then ``problems`` says so)."""
 
-    der: bytes = field(repr=False)
+    der: bytes
     sha256: str  # of the DER, hexadecimal
     problems: tuple[str, ...] = ()  # what could not be read, in plain words
+    plain: bool = False  # of the usual form throughout, and read by ``plain`` without the library
     whole: bool = True  # all of its parts are there; with problems, only their encoding is odd, which some stacks put up with
     version: int | None = None  # 1 or 3
     serial: int | None = None
     subject: str = ""  # RFC 4514
     issuer: str = ""
-    subject_der: bytes = field(default=b"", repr=False)
-    issuer_der: bytes = field(default=b"", repr=False)
-    subject_canonical: str = field(default="", repr=False)  # for comparing: RFC 5280 section 7.1
-    issuer_canonical: str = field(default="", repr=False)
+    subject_der: bytes = b""
+    issuer_der: bytes = b""
+    subject_canonical: str = ""  # for comparing: RFC 5280 section 7.1
+    issuer_canonical: str = ""
     not_before: int | None = None  # nanoseconds since 1970
     not_after: int | None = None
     common_names: tuple[str, ...] = ()
@@ -94,6 +94,12 @@ class Certificate:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Certificate) and self.der == other.der
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # tuple has one of its own
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.subject!r}, sha256={self.sha256!r})"
 
     def __hash__(self) -> int:
         return hash(self.der)
@@ -139,6 +145,9 @@ def _read(der: bytes) -> Certificate:
     digest = hashlib.sha256(der).hexdigest()
     if len(der) > LARGEST:
         return Certificate(der[:64], digest, (f"larger than {LARGEST} bytes, not read",), whole=False)
+    found = plain.fields(der)
+    if found is not None:
+        return Certificate(der, digest, **found)
     problems: list[str] = []
     found = _from_library(der, problems)
     if problems:

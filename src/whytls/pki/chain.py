@@ -27,7 +27,6 @@ issuer and a damaged certificate; different ones another key; where one is missi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -43,8 +42,7 @@ FIRST_TLS = 788_918_400 * 1_000_000_000  # 1995: a recording from before SSL was
 LONG = 10  # certificates; Java's default limit (jdk.tls.maxCertificateChainLength)
 
 
-@dataclass(frozen=True, slots=True)
-class ChainReport:
+class ChainReport(NamedTuple):
     """Everything that was found about one chain."""
 
     certificates: tuple[Certificate, ...]  # as sent, at most 32

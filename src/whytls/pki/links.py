@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from whytls.pki.cache import Bounded
 from whytls.pki.certificate import SIGNATURE_HASHES, Certificate
 from whytls.pki.der import RSASSA_PSS, children, dotted, element, pss_parameters
+from whytls.pki.plain import key_numbers
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
@@ -67,7 +68,7 @@ def _verify(certificate: Certificate, issuer: Certificate) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _FITS if _try(_signed(certificate.der), _key(issuer.der)) else _FITS_NOT
+            return _FITS if _try(_signed(certificate), _key(issuer)) else _FITS_NOT
         except InvalidSignature:
             return _FITS_NOT
         except Exception:  # unsupported algorithm, damaged key: the library has many types for it
@@ -84,7 +85,10 @@ class _Signed(NamedTuple):
     parameters: object  # a padding, where the key is an RSA one
 
 
-def _signed(der: bytes) -> _Signed:
+def _signed(certificate: Certificate) -> _Signed:
+    der = certificate.der
+    if certificate.plain:
+        return _cut_out(der)
     from cryptography import x509
 
     try:
@@ -110,7 +114,10 @@ def _cut_out(der: bytes) -> _Signed:
     return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, padded)
 
 
-def _key(der: bytes) -> object:
+def _key(certificate: Certificate) -> object:
+    der = certificate.der
+    if certificate.plain:
+        return _plain_key(certificate)
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -123,17 +130,24 @@ def _key(der: bytes) -> object:
         return load_der_public_key(der[info.start : info.end])
 
 
+def _plain_key(certificate: Certificate) -> object:
+    """The key from its numbers: loading it as a structure would import most of the library."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    numbers = key_numbers(certificate.der)
+    if isinstance(numbers, bytes):
+        curve = ec.SECP256R1() if certificate.curve == "secp256r1" else ec.SECP384R1()
+        return ec.EllipticCurvePublicKey.from_encoded_point(curve, numbers)
+    modulus, exponent = numbers
+    return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+
+
 def _try(child: _Signed, key: object) -> bool:
     """Raises InvalidSignature, or whatever the library raises where it cannot try."""
-    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
     # Not verify_directly_issued_by: it wants the names equal byte for byte, which not every stack does.
     kind, algorithm, parameters = child.kind, child.algorithm, child.parameters
-    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        if kind not in ("1.3.101.112", "1.3.101.113"):
-            return False
-        key.verify(child.signature, child.body)
-        return True
     if isinstance(key, rsa.RSAPublicKey):
         if not kind.startswith("1.2.840.113549.1.1.") or algorithm is None:
             return False
@@ -141,10 +155,18 @@ def _try(child: _Signed, key: object) -> bool:
             raise ValueError("exponent too large to be tried")
         padded = parameters if kind == RSASSA_PSS else padding.PKCS1v15()  # the library has no parameters for RSA over MD5
         key.verify(child.signature, child.body, padded, algorithm)  # type: ignore[arg-type]  # a padding, by the check above
-    elif isinstance(key, ec.EllipticCurvePublicKey):
+        return True
+    if isinstance(key, ec.EllipticCurvePublicKey):
         if not kind.startswith("1.2.840.10045.4.") or algorithm is None:
             return False
         key.verify(child.signature, child.body, ec.ECDSA(algorithm))  # the library has no parameters for ECDSA over SHA-1
+        return True
+    from cryptography.hazmat.primitives.asymmetric import dsa, ed448, ed25519
+
+    if isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        if kind not in ("1.3.101.112", "1.3.101.113"):
+            return False
+        key.verify(child.signature, child.body)
     elif isinstance(key, dsa.DSAPublicKey):
         if not kind.startswith(("1.2.840.10040.4.", "2.16.840.1.101.3.4.3.")) or algorithm is None:
             return False
