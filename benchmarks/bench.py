@@ -136,6 +136,7 @@ def growth(bars: Bars, kind: str, small: Path, large: Path, full: bool) -> None:
 
 def start_up(bars: Bars) -> None:
     """A cold process on a capture of 100 packets, to the printed verdict."""
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "src")], check=True)  # as an installation has it
     path = cut(capture("storm", flows=8), WORK / "hundred.pcap", START_UP_PACKETS)
     results = beside(path, 15)
     show(path, results)

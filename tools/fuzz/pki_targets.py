@@ -15,12 +15,20 @@ from tools.fuzz.items import NOW, Run, packed, unpacked
 
 def certificate() -> Run:
     """A certificate, by the library and by our lenient reader."""
-    from whytls.pki import der
-    from whytls.pki.certificate import read
+    from whytls.pki import der, plain
+    from whytls.pki.certificate import Certificate, _from_library, read
 
     def run(data: bytes) -> None:
         read(data)
         der.fields(data)
+        found = plain.fields(data)
+        if found is not None:  # then the library reads the very same
+            problems: list[str] = []
+            known = _from_library(data, problems)
+            if problems:
+                raise AssertionError(f"plain, but {problems}")
+            if Certificate(data, "", **{**found, "plain": False})._asdict() != Certificate(data, "", **known)._asdict():
+                raise AssertionError("plain, but read otherwise")
 
     return run
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from whytls.wire.record import looks_like_tls
@@ -28,11 +29,16 @@ MYSQL_SSL = 0x0800  # CLIENT_SSL among the capabilities
 # What can open a flow when the recording begins after the connection: TLS, or a CONNECT on a connection kept open.
 STARTS_MIDWAY = frozenset((0x14, 0x15, 0x16, ord("C"), *range(0x80, 0x83)))
 
-_LEADING = re.compile(
-    rb"(?:220[ -]|\* OK|\* PREAUTH|\+OK|CONNECT [^\s]|PROXY |\r\n\r\n\0\r\nQUIT\n|<\?xml|<stream:|EHLO |HELO |[Ss][Tt][Aa][Rr][Tt][Tt][Ll][Ss]"
-    rb"|AUTH (?:TLS|SSL)|USER |\0\0\0\x08\x04\xd2[\x16]\x2f|\x04[\x01\x02].{7}|\x30.{1,12}\x77|.{2}\0\0\x0a[3-9]|\x05[\x01-\x10][\0-\xff])",
-    re.DOTALL,
-)
+@cache
+def _leading() -> re.Pattern[bytes]:
+    """What the first bytes of a dialect in front of TLS look like; compiled when it is first needed, for most captures do without."""
+    return re.compile(
+        rb"(?:220[ -]|\* OK|\* PREAUTH|\+OK|CONNECT [^\s]|PROXY |\r\n\r\n\0\r\nQUIT\n|<\?xml|<stream:|EHLO |HELO |[Ss][Tt][Aa][Rr][Tt][Tt][Ll][Ss]"
+        rb"|AUTH (?:TLS|SSL)|USER |\0\0\0\x08\x04\xd2[\x16]\x2f|\x04[\x01\x02].{7}|\x30.{1,12}\x77|.{2}\0\0\x0a[3-9]|\x05[\x01-\x10][\0-\xff])",
+        re.DOTALL,
+    )
+
+
 _HTTPS_WORDS = (b"HTTPS", b"https", b"SSL", b"TLS")
 
 
@@ -43,7 +49,7 @@ def opening(head: bytes) -> int:
         return TLS
     if first == 0x14 and head[:3] in (b"\x14", b"\x14\x03", b"\x14\x03\x03", b"\x14\x03\x01", b"\x14\x03\x02", b"\x14\x03\0"):
         return TLS
-    if _LEADING.match(head):
+    if _leading().match(head):
         return LEADS
     if first == 5 and len(head) >= 3 and len(head) == 2 + head[1]:
         return LEADS

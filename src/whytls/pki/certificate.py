@@ -250,10 +250,10 @@ def _own_names() -> dict[Any, str]:
 
 
 def _validity(parsed: x509.Certificate, found: dict[str, Any]) -> None:
-    import calendar
+    from whytls.pki.der import seconds_since_1970
 
-    found["not_before"] = calendar.timegm(parsed.not_valid_before_utc.utctimetuple()) * SECOND
-    found["not_after"] = calendar.timegm(parsed.not_valid_after_utc.utctimetuple()) * SECOND
+    for key, moment in (("not_before", parsed.not_valid_before_utc), ("not_after", parsed.not_valid_after_utc)):
+        found[key] = seconds_since_1970(*moment.utctimetuple()[:6]) * SECOND
 
 
 def _key(parsed: x509.Certificate, found: dict[str, Any]) -> None:

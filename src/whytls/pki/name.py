@@ -69,11 +69,11 @@ def match(name: str, certificate: Certificate) -> NameMatch:
 
 def as_address(name: str) -> str | None:
     """The address that a name is, in the one form in which addresses compare; ``None`` for a host name."""
-    import ipaddress
-
     bare = name.strip("[]").partition("%")[0]
     if len(bare) > LONGEST_ADDRESS or (":" not in bare and not bare[-1:].isdigit()):
         return None  # a number of a hundred thousand digits is no address, and takes time to be found to be none
+    import ipaddress
+
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:

@@ -16,7 +16,7 @@ from typing import Any
 
 from whytls.exceptions import Malformed
 from whytls.pki import der as lenient
-from whytls.pki.der import Element, canonical, dotted, rfc4514
+from whytls.pki.der import Element, canonical, rfc4514
 
 SEQUENCE, SET, INTEGER, BIT_STRING, OCTET_STRING, OID, BOOLEAN = 0x30, 0x31, 0x02, 0x03, 0x04, 0x06, 0x01
 MOST = 64  # extensions, names, relative names: a usual certificate has fewer
@@ -44,7 +44,10 @@ CURVES: dict[bytes, tuple[str, int, int, int]] = {
     ),
 }  # fmt: skip
 _PRINTABLE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
-_ATTRIBUTES = frozenset({"2.5.4.3", "2.5.4.6", "2.5.4.7", "2.5.4.8", "2.5.4.10", "2.5.4.11"})  # CN, C, L, ST, O, OU
+# Object identifiers are compared as bytes: they have more than one encoding, and only one of them is right.
+_ATTRIBUTES = {bytes((0x55, 0x04, n)): f"2.5.4.{n}" for n in (3, 6, 7, 8, 10, 11)}  # CN, C, L, ST, O, OU
+_USAGE = bytes.fromhex("2b060105050703")  # id-kp
+_ISSUERS, _OCSP = bytes.fromhex("2b06010505073002"), bytes.fromhex("2b06010505073001")
 SMALLEST_RSA, LARGEST_RSA, USUAL_EXPONENT = 2048, 8192, b"\x01\x00\x01"
 
 
@@ -132,8 +135,8 @@ def _name(der: bytes, outer: Element) -> tuple[bytes, str, str, tuple[str, ...]]
     for rdn in _each(der, outer, SET):
         attribute = _only(der, rdn.body, rdn.end, SEQUENCE)
         kind = _element(der, attribute.body, attribute.end, OID)
-        number = dotted(der[kind.body : kind.end])
-        _need(number in _ATTRIBUTES and kind.end < attribute.end)
+        number = _ATTRIBUTES.get(der[kind.body : kind.end], "")
+        _need(bool(number) and kind.end < attribute.end)
         tag = der[kind.end]
         value = _only(der, kind.end, attribute.end, tag)
         body = der[value.body : value.end]
@@ -210,10 +213,10 @@ def key_numbers(der: bytes) -> tuple[int, int] | bytes:
 
 
 def _extensions(der: bytes, outer: Element, found: dict[str, Any]) -> None:
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     for extension in _each(der, outer, SEQUENCE):
         kind = _element(der, extension.body, extension.end, OID)
-        number = dotted(der[kind.body : kind.end])
+        number = der[kind.body : kind.end]
         at = kind.end
         if der[at : at + 3] == b"\x01\x01\xff":  # critical; FALSE is the default, and DER leaves it out
             at += 3
@@ -265,9 +268,9 @@ def _key_usage(der: bytes, value: Element, found: dict[str, Any]) -> None:
 
 
 def _extended_key_usage(der: bytes, value: Element, found: dict[str, Any]) -> None:
-    usages = [dotted(der[e.body : e.end]) for e in _each(der, _only(der, value.body, value.end, SEQUENCE), OID)]
-    _need(all(usage.startswith("1.3.6.1.5.5.7.3.") for usage in usages))
-    found["extended_key_usage"] = frozenset(usages)
+    usages = [der[e.body : e.end] for e in _each(der, _only(der, value.body, value.end, SEQUENCE), OID)]
+    _need(all(usage[:-1] == _USAGE and usage[-1] < 0x80 for usage in usages))
+    found["extended_key_usage"] = frozenset(f"1.3.6.1.5.5.7.3.{usage[-1]}" for usage in usages)
 
 
 def _subject_key_identifier(der: bytes, value: Element, found: dict[str, Any]) -> None:
@@ -282,10 +285,10 @@ def _authority_key_identifier(der: bytes, value: Element, found: dict[str, Any])
 
 
 def _authority_information(der: bytes, value: Element, found: dict[str, Any]) -> None:
-    places: dict[str, list[str]] = {"1.3.6.1.5.5.7.48.2": [], "1.3.6.1.5.5.7.48.1": []}
+    places: dict[bytes, list[str]] = {_ISSUERS: [], _OCSP: []}
     for access in _each(der, _only(der, value.body, value.end, SEQUENCE), SEQUENCE):
         method = _element(der, access.body, access.end, OID)
-        number = dotted(der[method.body : method.end])
+        number = der[method.body : method.end]
         _need(number in places)
         places[number].append(_uri(der, method.end, access.end))
     found["aia_issuers"], found["ocsp"] = (tuple(some) for some in places.values())
@@ -307,13 +310,13 @@ def _uri(der: bytes, start: int, stop: int) -> str:
     return body.decode()
 
 
-_EXTENSIONS: dict[str, Callable[[bytes, Element, dict[str, Any]], None]] = {
-    "2.5.29.14": _subject_key_identifier,
-    "2.5.29.15": _key_usage,
-    "2.5.29.17": _alternative_names,
-    "2.5.29.19": _basic_constraints,
-    "2.5.29.31": _crl_distribution_points,
-    "2.5.29.35": _authority_key_identifier,
-    "2.5.29.37": _extended_key_usage,
-    "1.3.6.1.5.5.7.1.1": _authority_information,
+_EXTENSIONS: dict[bytes, Callable[[bytes, Element, dict[str, Any]], None]] = {
+    b"\x55\x1d\x0e": _subject_key_identifier,
+    b"\x55\x1d\x0f": _key_usage,
+    b"\x55\x1d\x11": _alternative_names,
+    b"\x55\x1d\x13": _basic_constraints,
+    b"\x55\x1d\x1f": _crl_distribution_points,
+    b"\x55\x1d\x23": _authority_key_identifier,
+    b"\x55\x1d\x25": _extended_key_usage,
+    bytes.fromhex("2b06010505070101"): _authority_information,
 }
