@@ -93,7 +93,7 @@ def _has_a_place(cause: Cause, course: _Course) -> bool:
         course.phase in cause.phases
         and (cause.breaker in (None, course.breaker) or course.phase == "finished")
         and (cause.endings is None or course.how in cause.endings)
-        and (course.alert is None or cause.alerts is None or course.alert in cause.alerts)
+        and (course.how != "alert" or cause.alerts is None or course.alert in cause.alerts)
         and (cause.completed or not course.completed)
         and held.issuperset(cause.needs)
         and (cause.dimension is None or course.dimensions is None or cause.dimension in course.dimensions)
@@ -116,7 +116,10 @@ def _course(handshake: Handshake, context: Context) -> _Course:
     )  # fmt: skip
     of_server = of_client = None
     if ending.phase in ("client-turn", "server-turn", "finished"):
-        of_server, of_client = _defects(handshake, context, "server"), _defects(handshake, context, "client")
+        if ending.breaker == "client" or ending.phase == "finished":
+            of_server = _defects(handshake, context, "server")
+        if ending.breaker == "server" or ending.phase == "finished":
+            of_client = _defects(handshake, context, "client")
     speaking = _dimensions(handshake, context) if handshake.client_hello is not None and ending.breaker == "server" else None
     completed = handshake.outcome == "completed"
     return _Course(ending.phase, ending.how, ending.breaker, ending.alert, completed, held, of_server, of_client, speaking)
@@ -237,6 +240,9 @@ def _place(evidence: Evidence) -> tuple[str, int]:
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
     """Fatal alerts in the clear that the finding did not cite: said after the break, they are consequences, and are shown all the same."""
+    shape, first = handshake.shape, context.ending.decisive
+    if shape.count("L") + shape.count("l") == (first is not None and first.kind == "alert" and bool(shape)) and finding.explains[:1] == (first,):
+        return ()  # the usual case: one alert, or none, and it is what was explained
     later = [e for e in handshake.all("alert") if isinstance(e.value, Alert) and e.value.fatal]
     if later:
         cited = {frame for evidence in finding.evidence for frame in evidence.frames}

@@ -35,7 +35,7 @@ class Cause(NamedTuple):
     phases: tuple[Phase, ...]  # asked only when the handshake ended there
     breaker: Side | None = None  # asked only when this end broke off (or after both had finished, where it can be either)
     endings: frozenset[EndingKind] | None = None  # asked only when it ended in one of these ways
-    alerts: frozenset[int] | None = None  # asked only when it was one of these, or none in the clear
+    alerts: frozenset[int] | None = None  # asked only when it was one of these, where an alert in the clear ended it
     defects: frozenset[str] = frozenset()  # it is one of these of a chain: asked only where the chain has one or cannot be seen,
     names: frozenset[int] = frozenset()  # or where the alert is one of these, which say just this
     dimension: Dimension | None = None  # of the ClientHello: asked only where anything speaks for its refusal over this

@@ -25,9 +25,11 @@ RFC 5280 section 5; RFC 6960; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, refusal
+from whytls.inference.certificate_refusal import refusal
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
+
+CERTIFICATE_REVOKED = 44
 
 CAUSE = Cause(
     title="the {client} refuses the {server}'s certificate: it says that it was revoked",
@@ -35,11 +37,9 @@ CAUSE = Cause(
     owners=("server",),
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
-    alerts=CERTIFICATE_ALERTS,
+    alerts=frozenset({CERTIFICATE_REVOKED}),
     references=("RFC 5280 section 5", "R8"),
 )
-
-CERTIFICATE_REVOKED = 44
 
 
 def look(handshake: Handshake, context: Context) -> Answer:

@@ -38,6 +38,7 @@ CAUSE = Cause(
     cause_class="transport",
     owners=("network",),
     phases=("tcp", "client-hello"),
+    endings=frozenset({"silence", "fin", "rst", "close-notify", "foreign", "unreachable"}),
     references=("RFC 1191", "RFC 8201", "RFC 2923 section 2.1"),
 )
 

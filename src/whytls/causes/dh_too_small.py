@@ -30,18 +30,20 @@ from whytls.causes.cause import Cause
 from whytls.inference.quote import quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
+_ALERTS = frozenset({40, 71, 47})
+
 CAUSE = Cause(
     title="the {client} refuses the {server}'s Diffie-Hellman prime: it has {bits} bits",
     cause_class="hello",
     owners=("server",),
     phases=("server-flight", "client-turn", "server-turn"),
     breaker="client",
+    alerts=_ALERTS,
     needs=("server-key-exchange",),
     references=("RFC 7919", "RFC 9325 section 4.2"),
 )
 
 _SMALLEST_USUAL = 2048  # OpenSSL at Debian's security level 2, JDK 17: jdk.tls.disabledAlgorithms "DH keySize < 1024"
-_ALERTS = frozenset({40, 71, 47})
 
 
 def look(handshake: Handshake, context: Context) -> Answer:

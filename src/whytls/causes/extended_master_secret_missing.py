@@ -36,6 +36,7 @@ CAUSE = Cause(
     owners=("server", "client"),
     phases=("server-flight", "client-turn"),
     breaker="client",
+    alerts=frozenset({40}),
     needs=("client-hello", "server-hello"),
     references=("RFC 7627 section 5.2",),
 )

@@ -31,6 +31,8 @@ from whytls.inference.quote import quote_event, side_name
 from whytls.model import Answer, Context, Event, Evidence, Finding, Fix, Handshake, NotApplicable
 from whytls.wire.message import MalformedMessage
 
+_COMPLAINTS = frozenset({10, 22, 47, 50})
+
 CAUSE = Cause(
     title="the {who} sent a message that contradicts itself ({problem})",
     titles={"said-by-peer": "the {other} could not make sense of what the {who} sent"},
@@ -38,10 +40,9 @@ CAUSE = Cause(
     owners=("server", "network"),
     phases=("client-hello", "retry", "server-flight", "client-turn", "server-turn"),
     endings=frozenset({"alert", "foreign", "fin", "rst"}),
+    alerts=_COMPLAINTS,
     references=("RFC 8446 section 6.2",),
 )
-
-_COMPLAINTS = frozenset({10, 22, 47, 50})
 
 
 def look(handshake: Handshake, context: Context) -> Answer:

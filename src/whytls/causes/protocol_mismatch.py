@@ -31,7 +31,7 @@ RFC 8446 sections 4.1.3, 4.2.1 and 6.2; RFC 5246 appendix E; RFC 8996; runbook R
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.hello_refusal import PROTOCOL_VERSION, hello_refusal, weigh
+from whytls.inference.hello_refusal import PROTOCOL_VERSION, hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
 from whytls.wire.registry import version_name
@@ -42,6 +42,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client", "server"),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
+    alerts=said_for("version"),
     references=("RFC 8446 section 4.2.1", "R4", "R21"),
 )
 

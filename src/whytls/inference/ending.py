@@ -56,16 +56,17 @@ def ending_of(handshake: Handshake) -> Ending:
 
 _Course = tuple[Phase, tuple[int, EndingKind] | None]  # whose turn it was; index and kind of the first terminal event
 _MOST_COURSES = 4096
+_SPEAKING = frozenset(("alert", "encrypted"))  # events whose value says how it went
 _courses: dict[tuple[object, ...], _Course] = {}
 
 
 def _remembered_course(handshake: Handshake) -> _Course:
-    """How far it came and what ended it. Where nothing is encrypted, whose size would tell more, both follow from its shape, its alerts
-    and which hellos were read; few such courses are ever seen."""
+    """How far it came and what ended it. Where the client sent nothing encrypted, which would count by its time, both follow from the
+    shape, the alerts, the sizes of the server's records and which hellos were read; few such courses are ever seen."""
     shape = handshake.shape
-    if not shape or "D" in shape or "d" in shape:
+    if not shape or "D" in shape:
         return _course(handshake)
-    alerts = tuple([e.value for e in handshake.events if e.kind == "alert"]) if "L" in shape or "l" in shape else ()
+    alerts = tuple([e.value for e in handshake.events if e.kind in _SPEAKING])
     hellos = (handshake.client_hello is None, handshake.hello_retry_request is None, handshake.server_hello is None)
     key = (shape, alerts, handshake.version, hellos, handshake.resumed, handshake.transport.initiator)
     course = _courses.get(key)

@@ -14,6 +14,7 @@ MOST_ADDRESSES = 50_000
 MOST_PEERS = 64
 MOST_REQUESTS = 256  # connections kept per gateway
 LONGEST_WAIT = 60_000_000_000  # ns from a request to the southbound connection that it brings about
+A_MOMENT = 1_000_000_000  # ns in which the same two machines tell nothing new
 JUST = 2_000_000  # ns: an answer that begins this long before the failure's last packet still follows it
 APART = 120_000_000_000  # ns between two sightings that still count as "at the same time": one keep-alive connection's life
 
@@ -23,14 +24,19 @@ class Gateways:
 
     def __init__(self) -> None:
         self._requests: dict[str, deque[Passed]] = {}  # gateway address → connections to it
+        self._lately: dict[tuple[str, str], int] = {}  # client and server address → when they were noted last
         self._served: dict[str, dict[str, int]] = {}  # server address → client addresses, and when last
         self._called: dict[str, dict[str, int]] = {}  # client address → server addresses, and when last
 
     def learn(self, seen: Seen | Met) -> None:
         """Take one connection in."""
         client, server = seen.client.address, seen.server.address
-        if client == server:
+        pair, now = (client, server), seen.started_at
+        if client == server or -A_MOMENT < now - self._lately.get(pair, -A_MOMENT) < A_MOMENT:
             return
+        if len(self._lately) >= MOST_ADDRESSES:
+            self._lately.clear()
+        self._lately[pair] = now
         _note(self._served, server, client, seen.started_at)
         _note(self._called, client, server, seen.started_at)
 
