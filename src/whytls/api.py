@@ -13,7 +13,7 @@ from whytls.exceptions import UsageError
 from whytls.inference.ending import ending_of
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
-from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Passed, Seen
+from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Seen
 
 if TYPE_CHECKING:
     import os
@@ -151,17 +151,25 @@ class _Recording:
         self.live = "-" in recording.files
 
     def diagnoses(self) -> Iterator[Diagnosis]:
+        at_once = self.live or self.run.topology is not None
         for item in handshakes(self.recording, everything=self.run.everything, tally=self.run.tally):
-            if isinstance(item, Seen):
+            if isinstance(item, Handshake):
+                self._learn_from(item)
+                if at_once:
+                    yield from self._take(item)
+                    continue
+                # From a file all of them wait, as long as there is room: the hop is to be told from the recording itself.
+                self.waiting.append(item)
+                if len(self.waiting) > MOST_HELD:
+                    released = self._released(self.waiting.popleft())
+                    if self.run.wanted(released):
+                        yield released
+            elif isinstance(item, Seen):
                 self._learn(item)
-                continue
-            if isinstance(item, Met):
+            elif isinstance(item, Met):
                 self.gateways.learn(item)
-                continue
-            if isinstance(item, Passed):
+            else:
                 self.gateways.note(item)
-                continue
-            yield from self._take(item)
         while self.waiting:
             yield from self._shown(self._verdict(self.waiting.popleft(), whole=True).diagnosis)
 
@@ -169,35 +177,30 @@ class _Recording:
         self.profiles.learn(seen)
         self.gateways.learn(seen)
 
-    def _take(self, handshake: Handshake) -> Iterator[Diagnosis]:
-        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict.
-
-        From a file all of them wait, as long as there is room, where the hop is to be told from the recording itself.
-        """
+    def _learn_from(self, handshake: Handshake) -> None:
         if self.profiles.is_full(handshake.client.address, handshake.server, completed=handshake.outcome == "completed"):
             self.gateways.learn(Met(handshake.client, handshake.server, handshake.started_at))
         else:
             self._learn(seen_of(handshake))
+
+    def _take(self, handshake: Handshake) -> Iterator[Diagnosis]:
+        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict."""
         if self.live:
-            yield from self._overdue(handshake.ended_at)
-        if self.run.topology or self.live:
-            verdict = self._verdict(handshake, whole=False)
-            # A southbound failure waits for the end of the request that it belongs to, which comes after it.
-            if not verdict.open and (self.live or verdict.diagnosis.hop != "southbound"):
-                yield from self._shown(verdict.diagnosis)
-                return
+            while self.waiting and handshake.ended_at - self.waiting[0].ended_at > LIVE_WAIT:
+                yield from self._shown(self._released(self.waiting.popleft()))
+        verdict = self._verdict(handshake, whole=False)
+        # A southbound failure waits for the end of the request that it belongs to, which comes after it.
+        if not verdict.open and (self.live or verdict.diagnosis.hop != "southbound"):
+            yield from self._shown(verdict.diagnosis)
+            return
         self.waiting.append(handshake)
         if len(self.waiting) > MOST_HELD:
-            yield from self._released(self.waiting.popleft())
+            yield from self._shown(self._released(self.waiting.popleft()))
 
-    def _overdue(self, now: int) -> Iterator[Diagnosis]:
-        while self.waiting and now - self.waiting[0].ended_at > LIVE_WAIT:
-            yield from self._released(self.waiting.popleft())
-
-    def _released(self, handshake: Handshake) -> Iterator[Diagnosis]:
+    def _released(self, handshake: Handshake) -> Diagnosis:
         """Give up waiting: the verdict as it stands, with a warning that it is early where it is open."""
         diagnosis, still_open = self._verdict(handshake, whole=False)
-        yield from self._shown(diagnosis._replace(warnings=(*diagnosis.warnings, EARLY)) if still_open else diagnosis)
+        return diagnosis._replace(warnings=(*diagnosis.warnings, EARLY)) if still_open else diagnosis
 
     def _shown(self, diagnosis: Diagnosis) -> Iterator[Diagnosis]:
         if self.run.wanted(diagnosis):
