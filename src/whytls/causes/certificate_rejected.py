@@ -27,7 +27,7 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, refusal, would_show
 from whytls.inference.late_rejection import aborted_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -63,7 +63,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         confidence="possible" if refused.late else "likely",
         assumptions=("what it minded was the certificate", "which fault it has cannot be seen"),
         detail="after-finishing" if refused.late else "",
-        would_decide="the certificate: a key log of this connection (SSLKEYLOGFILE), or openssl s_client -connect HOST:PORT -showcerts; or the client's error message",
+        would_decide=f"{would_show(context, 'server')}; or the client's error message",
         settled_by_later=True,
     )
 

@@ -27,7 +27,7 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8, R17.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import refusal
+from whytls.inference.certificate_refusal import refusal, store_option
 from whytls.inference.client_flight import client_flight
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -69,9 +69,13 @@ def look(handshake: Handshake, context: Context) -> Answer:
         evidence=(Evidence("the client's flight is large enough for a certificate", frames, handshake.file), *_quoted(context, refused.explains)),
         confidence="likely",
         detail="refused-in-http" if refused.late else "",
-        would_decide="the server's log, or a key log of this connection (SSLKEYLOGFILE)",
-        assumptions=("which fault it has cannot be seen",),
+        would_decide=f"the server's log, a key log of this connection (SSLKEYLOGFILE), or the stores: {_options(context)}",
+        assumptions=("which fault it has cannot be seen", *(("the client presents something else than its keystore holds",) if refused.stand_in else ())),
     )
+
+
+def _options(context: Context) -> str:
+    return f"{store_option(context, 'client', 'keystore')} {store_option(context, 'server')}"
 
 
 def _visible(context: Context, explains: tuple[object, ...]) -> Finding:
