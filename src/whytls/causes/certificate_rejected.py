@@ -27,7 +27,7 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, refusal, would_show
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, refusal, would_show
 from whytls.inference.late_rejection import aborted_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -52,10 +52,14 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refused = refusal(handshake, context, "server")
     if refused is None:
         return NotApplicable()
-    if (refused.report is not None and refused.borrowed is None) or (refused.late and not aborted_by_client(handshake)):
+    seen = refused.report if refused.borrowed is None else None
+    if refused.late and not aborted_by_client(handshake):
         return Silent()
-    flight = handshake.first("encrypted", "server")
-    lines = [Evidence("the server's certificate is in the encrypted records from here on", flight.frames, flight.file)] if flight else []
+    if seen is not None and not (refused.late and seen.anchored and not seen.slugs & WEIGHTY):
+        return Silent()  # it was seen: what is wrong with it says its own cause, or that its root is not known
+    flight = handshake.first("encrypted", "server") if seen is None else handshake.first("certificate", "server")
+    what = "is in the encrypted records from here on" if seen is None else "has no visible fault, and the client has its root"
+    lines = [Evidence(f"the server's certificate {what}", flight.frames, flight.file)] if flight else []
     return Finding(
         failing_side="client",
         explains=refused.explains,
@@ -63,7 +67,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         confidence="possible" if refused.late else "likely",
         assumptions=("what it minded was the certificate", "which fault it has cannot be seen"),
         detail="after-finishing" if refused.late else "",
-        would_decide=f"{would_show(context, 'server')}; or the client's error message",
+        would_decide=f"{would_show(context, 'server')}; or the client's error message" if seen is None else "the client's error message",
         settled_by_later=True,
     )
 

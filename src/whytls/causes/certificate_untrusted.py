@@ -37,6 +37,7 @@ from whytls.inference.certificate_refusal import (
     anchors_of,
     at_rest,
     judged,
+    kin_of_anchors,
     refusal,
     store_option,
     would_show,
@@ -64,6 +65,10 @@ def look(handshake: Handshake, context: Context) -> Answer:
         answer = judged(handshake, context, "server", frozenset({"untrusted-root"}), names=frozenset({UNKNOWN_CA}), owners=("client", "server"))
         if isinstance(answer, Finding) and answer.detail != "alert-only":
             facts = {**answer.facts, "root": answer.facts.get("issuer") or answer.facts.get("subject") or answer.facts["leaf"]}
+            refused = refusal(handshake, context, "server")
+            lone = refused is not None and refused.report is not None and refused.report.has("missing-intermediate")
+            if lone and refused is not None and kin_of_anchors(context, refused):
+                answer = answer._replace(confidence="possible")  # an intermediate of that CA is missing, rather
             return answer._replace(facts=facts, detail="")
     refused = refusal(handshake, context, "server")
     if refused is None or (refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA}):

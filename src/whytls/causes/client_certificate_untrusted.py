@@ -36,6 +36,7 @@ from whytls.inference.certificate_refusal import (
     anchors_of,
     at_rest,
     judged,
+    kin_of_anchors,
     refusal,
     store_option,
 )
@@ -69,6 +70,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         answer = judged(handshake, context, "client", frozenset({"untrusted-root"}), names=frozenset({UNKNOWN_CA}), fits=_FITS, owners=BOTH)
         if isinstance(answer, Finding) and answer.detail != "alert-only":
             facts = {**answer.facts, "root": answer.facts.get("issuer") or refused.report.last_issuer}
+            if refused.report.has("missing-intermediate") and kin_of_anchors(context, refused):
+                answer = answer._replace(confidence="possible")  # an intermediate of that CA is missing, rather
             return answer._replace(facts=facts, evidence=(*answer.evidence, *_not_named(handshake, refused)), detail="")
         if refused.report.anchored:
             return Silent()  # the server has its root

@@ -207,6 +207,19 @@ def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], w
     return _report(chain, at, host, anchors, whose, known) if known else report
 
 
+def kin_of_anchors(context: Context, refused: CertificateRefusal) -> bool:
+    """A certificate sent alone whose issuer is not trusted: whether an anchor is of the issuer's organisation.
+
+    Then the issuer is an intermediate of theirs that is missing; else it is a CA that is not known there.
+    """
+    from whytls.pki.certificate import read
+    from whytls.pki.name import organisation
+
+    leaf, anchors = refused.report.leaf if refused.report else None, anchors_of(context, refused.rejecting)
+    own = organisation(leaf.issuer_der) if leaf is not None else None
+    return own is not None and any(organisation(read(der).subject_der) == own for der in anchors or ())
+
+
 def anchors_of(context: Context, side: Side) -> Sequence[bytes] | None:
     """What that side trusts, if it is known: its truststore, or what was given for whichever side rejects."""
     own = context.stores(side).truststore
@@ -306,15 +319,16 @@ def _confidence(
     report = refused.report
     rivals = {d.slug for d in report.defects if d.slug in WEIGHTY and d.slug not in slugs} if report else set()
     doubts = tuple(f"not because of its other defect: {slug}" for slug in sorted(rivals))
-    if report is not None and report.anchored is False and defect.slug in ("missing-intermediate", "wrong-intermediate"):
+    if report is not None and report.anchored is False and defect.certain and defect.slug == "missing-intermediate":
         doubts = (*doubts, "the truststore given, which does not have the root above it either, is not the one that was asked")
         return ("likely" if fitting else "possible"), doubts
     if not fitting:
         return "possible", ("the alert says something else", *doubts)
     if refused.late or not defect.certain or (refused.borrowed is not None and not refused.certain_chain):
         return "likely", doubts
-    if refused.borrowed is not None:  # not seen: nothing but an alert that names it, and nothing else wrong, is enough
-        return ("proven", ()) if refused.alert in names and not rivals else ("likely", doubts)
+    if refused.borrowed is not None:  # not seen: an alert that names it, and nothing else wrong; unknown_ca also needs the truststore
+        named = refused.alert in names and (refused.alert != UNKNOWN_CA or (report is not None and report.anchored is not None))
+        return ("proven", ()) if named and not rivals else ("likely", doubts)
     if refused.alert in names:
         return "proven", ()
     if refused.alert is None and refused.holes:
