@@ -233,6 +233,8 @@ def choice(handshake: Handshake, context: Context) -> Choice | None:
 
     What the server takes are the CAs that its CertificateRequest names; where TLS 1.3 hides it, those of the server's truststore.
     """
+    from whytls.pki.name import text as name_text
+
     keystore, request = context.client_stores.keystore, handshake.certificate_request
     if keystore is None:
         return None
@@ -241,24 +243,36 @@ def choice(handshake: Handshake, context: Context) -> Choice | None:
         return Choice((Evidence(f"{keystore.source} has no entry with a private key", (), keystore.source),), {"mend": keystore.source, "how": how})
     if request is not None:
         fits = [entry for entry in keystore.entries if not request.authorities or _issued_by(entry, frozenset(request.authorities))]
-        who, wanted = "CertificateRequest names", ""
+        who, wanted = "CertificateRequest names", _names([name_text(name) for name in request.authorities[:4]])
     else:
         store = trusted_by(context, "server")
         if store is None:
             return None
         names = _subjects(store.anchors)
         fits, who = [entry for entry in keystore.entries if _issued_by(entry, names)], f"{store.source} has"
-        wanted = f": {', '.join(_subject(der) for der in store.anchors[:3])}" if len(store.anchors) <= 3 else ""
+        wanted = _names([_subject(der) for der in store.anchors[:4]])
     if fits:
         text = f"{fits[0].place}: {_subject(fits[0].chain[0])} is what the server would take ({who} its issuer), and it was not sent"
         facts = {"mend": fits[0].place, "how": f"{fits[0].place} fits: make the client use it"}
         return Choice((Evidence(text, (), keystore.source, _digest(fits[0].chain[0])),), facts)
     lines = [
-        Evidence(f"{entry.place}: {_subject(entry.chain[0])}; {who} none of its issuers", (), keystore.source, _digest(entry.chain[0]))
+        Evidence(f"{entry.place}: {_subject(entry.chain[0])}, issued by {_issuers(entry)}; {who} none of its issuers",
+                 (), keystore.source, _digest(entry.chain[0]))
         for entry in keystore.entries[:2]
     ]
-    how = f"put a certificate from a CA that the server takes into {keystore.source}{wanted}"
+    how = f"put a certificate from a CA that the server takes{wanted} into {keystore.source}"
     return Choice(tuple(lines), {"mend": keystore.source, "how": how})
+
+
+def _names(names: list[str]) -> str:
+    """A few names in brackets; nothing where there are none or many."""
+    return f" ({' or '.join(names)})" if 0 < len(names) <= 3 else ""
+
+
+def _issuers(entry: KeyEntry) -> str:
+    from whytls.pki.certificate import read
+
+    return " under ".join(dict.fromkeys(read(der).issuer for der in entry.chain[:3]))
 
 
 def _issued_by(entry: KeyEntry, names: frozenset[bytes]) -> bool:
