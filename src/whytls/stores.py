@@ -162,7 +162,7 @@ def _presented(store: Store, side: str) -> list[Entry]:
     from whytls.pki.grouping import is_end_entity
 
     own = [entry for entry in store.entries if entry.chain and _of_side(entry, side)]
-    keyed = [entry for entry in own if entry.kind == "key" or entry.role]
+    keyed = [entry for entry in own if entry.kind == "key" or entry.role.endswith("ssl_certificate")]
     return keyed or [entry for entry in own if entry.kind == "certificate" and is_end_entity(read(entry.chain[0]))]
 
 

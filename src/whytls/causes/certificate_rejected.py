@@ -17,7 +17,8 @@ reason. `client-certificate-rejected`: there the server breaks off, after the cl
 
 Fix
 ---
-Look at the certificate itself: `openssl s_client -connect HOST:PORT -showcerts` as the client would, or the client's own error message.
+Give the stores of both ends (`--keystore SIDE=STORE --truststore SIDE=STORE`): the server's keystore stands in for what is hidden.
+Or look at the certificate itself: `openssl s_client -connect HOST:PORT -showcerts` as the client would, or the client's own error message.
 
 References
 ----------

@@ -19,7 +19,8 @@ after the ClientHello.
 Fix
 ---
 Configure the client's key and certificate (on a target: KeyStore, KeyAlias and ClientAuthEnabled). If one is configured: its
-issuer must be among the CA names that the server sends, with the chain up to it.
+issuer must be among the CA names that the server sends, with the chain up to it; given the client's keystore (`--keystore
+SIDE=STORE`), the verdict says whether it has one.
 
 References
 ----------

@@ -17,7 +17,7 @@ off.
 
 Fix
 ---
-Read the server's log; check the client's certificate against the server's truststore: expiry, issuer, chain, usage.
+Give the stores of both ends (`--keystore SIDE=STORE --truststore SIDE=STORE`). Read the server's log; check the client's certificate against the server's truststore: expiry, issuer, chain, usage.
 
 References
 ----------
@@ -69,13 +69,16 @@ def look(handshake: Handshake, context: Context) -> Answer:
         evidence=(Evidence("the client's flight is large enough for a certificate", frames, handshake.file), *_quoted(context, refused.explains)),
         confidence="likely",
         detail="refused-in-http" if refused.late else "",
-        would_decide=f"the server's log, a key log of this connection (SSLKEYLOGFILE), or the stores: {_options(context)}",
+        would_decide=_would_decide(context),
         assumptions=("which fault it has cannot be seen", *(("the client presents something else than its keystore holds",) if refused.stand_in else ())),
     )
 
 
-def _options(context: Context) -> str:
-    return f"{store_option(context, 'client', 'keystore')} {store_option(context, 'server')}"
+def _would_decide(context: Context) -> str:
+    if context.client_stores.keystore is not None:
+        return "the server's log, or a key log of this connection (SSLKEYLOGFILE)"
+    stores = f"{store_option(context, 'client', 'keystore')} {store_option(context, 'server')}"
+    return f"the server's log, a key log of this connection (SSLKEYLOGFILE), or the stores: {stores}"
 
 
 def _visible(context: Context, explains: tuple[object, ...]) -> Finding:

@@ -82,7 +82,7 @@ COMMAND = Command(
         ("whytls diagnose edge.pcap --show 4 -v", "one handshake, message by message"),
         ("tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -", "while it happens"),
         ("whytls diagnose edge.pcap --router 10.0.1.5 --message-processor 10.0.1.7", "names the hop"),
-        ("whytls diagnose edge.pcap --keystore backend=site.pem --truststore message-processor=trust.jks", "proves it"),
+        ("whytls diagnose edge.pcap --truststore message-processor=trust.jks", "proves that a CA is missing"),
         ("whytls diagnose edge.pcap --format jsonl | jq .cause", "for programs"),
     ),
 )

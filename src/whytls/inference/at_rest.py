@@ -146,12 +146,18 @@ def _above(chain: Sequence[bytes]) -> tuple[bytes, ...]:
 def _alike(entry: KeyEntry, own: bytes, host: str | None) -> bool:
     """Whether the entry's certificate is for the name that was asked for, or for one of those of the certificate that was sent."""
     from whytls.pki.certificate import read
+
+    if host and _is_for(entry, host):
+        return True
+    mine, sent = read(entry.chain[0]), read(own)
+    return mine.subject_canonical == sent.subject_canonical or any(name in mine.dns_names for name in sent.dns_names)
+
+
+def _is_for(entry: KeyEntry, host: str) -> bool:
+    from whytls.pki.certificate import read
     from whytls.pki.name import match
 
-    mine, sent = read(entry.chain[0]), read(own)
-    if host and match(host, mine).matches:
-        return True
-    return mine.subject_canonical == sent.subject_canonical or any(name in mine.dns_names for name in sent.dns_names)
+    return match(host, read(entry.chain[0])).matches
 
 
 def mend(chain: tuple[bytes, ...], keystore: Keystore, at: int, whose: Side) -> Mended:
@@ -305,7 +311,11 @@ def mend_facts(chain: tuple[bytes, ...], keystore: Keystore, slug: str, at: int,
     if found.relation == "other" and found.newer and found.entry is not None:
         how = f"{found.entry.place} has a newer one already: make the {'server' if whose == 'server' else 'client'} load it"
         return {"mend": found.entry.place, "how": how}
-    place = found.entry.place if found.entry is not None and found.relation not in ("other", "none") else keystore.source
+    if slug == "name-mismatch" and host:
+        right = next((entry for entry in keystore.entries if _is_for(entry, host) and entry.chain[0] != chain[0]), None)
+        if right is not None:
+            return {"mend": right.place, "how": f"{right.place} is for {host}: make the server show that one"}
+    place = found.entry.place if found.entry is not None and found.relation != "none" else keystore.source
     if slug not in OF_THE_CHAIN:
         return {"mend": place}
     mended = mend(chain, keystore, at, whose)

@@ -307,7 +307,7 @@ def judged(
         assumptions=doubts,
         detail=defect.detail or "",
         owners=owners,
-        would_decide=decide or f"the error message of the side that refused, or its truststore ({store_option(context, refused.rejecting)})",
+        would_decide=decide or _would_tell(context, refused.rejecting),
         settled_by_later=refused.borrowed is not None,
     )
 
@@ -328,7 +328,8 @@ def _confidence(
         return "likely", doubts
     if refused.borrowed is not None:  # not seen: an alert that names it, and nothing else wrong; unknown_ca also needs the truststore
         named = refused.alert in names and (refused.alert != UNKNOWN_CA or (report is not None and report.anchored is not None))
-        return ("proven", ()) if named and not rivals else ("likely", doubts)
+        # Intermediates of one CA are of one length, so that a size does not tell the wrong one from the right one.
+        return ("proven", ()) if named and not rivals and defect.slug != "wrong-intermediate" else ("likely", doubts)
     if refused.alert in names:
         return "proven", ()
     if refused.alert is None and refused.holes:
@@ -385,7 +386,8 @@ def _certificate_evidence(handshake: Handshake, context: Context, refused: Certi
     event = handshake.first("certificate", refused.whose)
     frames = event.frames if event is not None and refused.borrowed is None else ()
     text = describe_defect(defect, refused.chain or (), refused.whose, _judged_at(handshake, context), context)
-    line = Evidence(text, frames, handshake.file, defect.certificate)
+    place = handshake.file if refused.stand_in is None else refused.stand_in.entry.place
+    line = Evidence(text, frames, place, defect.certificate)
     return (*((refused.borrowed,) if refused.borrowed else ()), line, *at_rest(handshake, context, refused, defect))
 
 
@@ -409,8 +411,18 @@ def mend_facts(handshake: Handshake, context: Context, refused: CertificateRefus
 
 def would_show(context: Context, whose: Side) -> str:
     """What would show a chain that TLS 1.3 hides."""
-    shown = ", or openssl s_client -connect HOST:PORT -showcerts" if whose == "server" else ""
-    return f"the certificate, which TLS 1.3 hides: a key log of this connection, its keystore ({store_option(context, whose, 'keystore')}){shown}"
+    ways = ["a key log of this connection"]
+    if context.stores(whose).keystore is None:
+        ways.append(f"its keystore ({store_option(context, whose, 'keystore')})")
+    if whose == "server":
+        ways.append("openssl s_client -connect HOST:PORT -showcerts")
+    return f"the certificate, which TLS 1.3 hides: {', '.join(ways[:-1])}{', or ' if len(ways) > 1 else ''}{ways[-1]}"
+
+
+def _would_tell(context: Context, rejecting: Side) -> str:
+    """What would tell what the side that refused had to say."""
+    said = "the error message of the side that refused"
+    return said if anchors_of(context, rejecting) is not None else f"{said}, or its truststore ({store_option(context, rejecting)})"
 
 
 def store_option(context: Context, side: Side, option: str = "truststore") -> str:
