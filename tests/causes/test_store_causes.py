@@ -240,6 +240,16 @@ def test_nothing_is_proven_where_the_size_is_another(pki: SimpleNamespace) -> No
     assert judged(expired, server_stores=keystore(pki.under_expired)).confidence != "proven"
 
 
+def test_a_keystore_that_holds_nothing_of_that_size_is_said(pki: SimpleNamespace) -> None:
+    for ending in ((client >> alert(48),), (client >> encrypted(19), client >> fin())):
+        told = hidden(pki.sound, *ending, sni="elsewhere.test")
+        said_of = judged(told, server_stores=keystore(pki.constrained))
+        assert "no record has the size of a chain in own.p12" in words(said_of)
+        assert "no record" not in words(judged(told))
+    own = asked_hidden(pki.client, *REFUSED)
+    assert "no record has the size" in words(judged(own, client_stores=keystore(pki.client_expired, pki.client_self_signed)))
+
+
 def test_an_alert_that_the_stores_contradict_is_not_proven(pki: SimpleNamespace) -> None:
     told = hidden(pki.sound, client >> alert(48))
     known = {"server_stores": keystore(pki.sound), "client_stores": truststore(pki.root)}

@@ -38,6 +38,7 @@ from whytls.inference.certificate_refusal import (
     at_rest,
     judged,
     kin_of_anchors,
+    not_of_keystore,
     refusal,
     store_option,
     would_show,
@@ -76,7 +77,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if handshake.outcome == "completed" and not (aborted_by_client(handshake) or _request_gave_up(handshake, context)):
         return Silent()
     if refused.report is None:
-        return _hidden(context, refused) if refused.alert == UNKNOWN_CA else Silent()
+        return _hidden(handshake, context, refused) if refused.alert == UNKNOWN_CA else Silent()
     if refused.report.anchored:
         return _though_anchored(handshake, context, refused)
     # A leaf alone may lack an intermediate, or be issued by a root that is not known: then both stand.
@@ -92,7 +93,7 @@ def _though_anchored(handshake: Handshake, context: Context, refused: Certificat
     if report is None or refused.alert != UNKNOWN_CA:
         return Silent()
     if not refused.certain_chain:
-        return _hidden(context, refused, "the server presents another chain than its keystore holds")
+        return _hidden(handshake, context, refused, "the server presents another chain than its keystore holds")
     last = report.path_certificates[-1] if report.path_certificates else None
     if last is None or last.self_issued or report.slugs & WEIGHTY:
         return Silent()  # the root is there: something else was minded
@@ -152,12 +153,16 @@ def _request_gave_up(handshake: Handshake, context: Context) -> bool:
     return context.waiting is not None and dropped_by_client(handshake) is not None
 
 
-def _hidden(context: Context, refused: CertificateRefusal, unless: str = "") -> Finding:
+def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal, unless: str = "") -> Finding:
     """The alert alone; ``unless`` is what would have to be so, where the stores speak against it."""
     return Finding(
         failing_side="client",
         explains=refused.explains,
-        evidence=(*((refused.borrowed,) if refused.borrowed else ()), *(quote_event(e, context) for e in refused.explains[:2])),
+        evidence=(
+            *((refused.borrowed,) if refused.borrowed else ()),
+            *(quote_event(e, context) for e in refused.explains[:2]),
+            *not_of_keystore(handshake, context, refused),
+        ),
         confidence="possible" if unless else "likely",
         facts={"root": "hidden by TLS 1.3", "leaf": "", "defect": None},
         assumptions=("the chain, which TLS 1.3 hides, is complete", *((unless,) if unless else ())),

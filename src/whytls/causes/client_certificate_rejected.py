@@ -27,7 +27,7 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8, R17.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import refusal, store_option
+from whytls.inference.certificate_refusal import not_of_keystore, refusal, store_option
 from whytls.inference.client_flight import client_flight
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -66,7 +66,11 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side="server",
         explains=refused.explains,
-        evidence=(Evidence("the client's flight is large enough for a certificate", frames, handshake.file), *_quoted(context, refused.explains)),
+        evidence=(
+            Evidence("the client's flight is large enough for a certificate", frames, handshake.file),
+            *_quoted(context, refused.explains),
+            *not_of_keystore(handshake, context, refused),
+        ),
         confidence="likely",
         detail="refused-in-http" if refused.late else "",
         would_decide=_would_decide(context),

@@ -39,6 +39,7 @@ from whytls.model import (
     Evidence,
     Finding,
     Handshake,
+    Hop,
     NotApplicable,
     Owner,
     ServerProfile,
@@ -212,12 +213,19 @@ def kin_of_anchors(context: Context, refused: CertificateRefusal) -> bool:
 
     Then the issuer is an intermediate of theirs that is missing; else it is a CA that is not known there.
     """
+    from whytls.pki.name import organisation
+
+    leaf = refused.report.leaf if refused.report else None
+    own = organisation(leaf.issuer_der) if leaf is not None else None
+    return own is not None and own in _organisations(_Anchors(anchors_of(context, refused.rejecting)))
+
+
+@lru_cache(maxsize=8)
+def _organisations(anchors: _Anchors) -> frozenset[str | None]:
     from whytls.pki.certificate import read
     from whytls.pki.name import organisation
 
-    leaf, anchors = refused.report.leaf if refused.report else None, anchors_of(context, refused.rejecting)
-    own = organisation(leaf.issuer_der) if leaf is not None else None
-    return own is not None and any(organisation(read(der).subject_der) == own for der in anchors or ())
+    return frozenset(organisation(read(der).subject_der) for der in anchors.given or ())
 
 
 def anchors_of(context: Context, side: Side) -> Sequence[bytes] | None:
@@ -400,6 +408,15 @@ def at_rest(handshake: Handshake, context: Context, refused: CertificateRefusal,
     return statements(handshake, context, refused, defect)
 
 
+def not_of_keystore(handshake: Handshake, context: Context, refused: CertificateRefusal) -> tuple[Evidence, ...]:
+    """That a keystore was given and nothing of it can stand in for the chain that TLS 1.3 hides."""
+    keystore = context.stores(refused.whose).keystore
+    if keystore is None or refused.chain is not None or (handshake.version or 0) < 0x0304:
+        return ()
+    text = f"no record has the size of a chain in {keystore.source}: that the {side_name(refused.whose, context)} sent one does not show"
+    return (Evidence(text, (), keystore.source),)
+
+
 def mend_facts(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect) -> dict[str, object]:
     """Facts of a finding that say in which store the defect is mended, where the stores are known."""
     if not refused.chain or (context.trust is None and context.client_stores is context.server_stores):
@@ -427,7 +444,12 @@ def _would_tell(context: Context, rejecting: Side) -> str:
 
 def store_option(context: Context, side: Side, option: str = "truststore") -> str:
     """The option that names that side's store: ``--truststore message-processor=STORE``."""
-    return f"--{option} {side_name(side, context).lower().replace(' ', '-')}=STORE"
+    return _option(context.hop, side, option)
+
+
+@lru_cache(maxsize=32)
+def _option(hop: Hop, side: Side, option: str) -> str:
+    return f"--{option} {side_name(side, Context(hop=hop)).lower().replace(' ', '-')}=STORE"
 
 
 def _leaf_name(refused: CertificateRefusal) -> str:

@@ -46,7 +46,8 @@ def stand_in(handshake: Handshake, context: Context, whose: Side) -> StandIn | N
     if keystore is None or (handshake.version or 0) < 0x0304:
         return None
     records = _flight(handshake, whose)
-    exact = [found for entry in keystore.entries for found in _of_size(entry, records)]
+    sized = {record.length: record for record in reversed(records[: len(records) - _BEHIND])}
+    exact = [found for entry in keystore.entries for found in _of_size(entry, sized)] if sized else []
     if exact:
         chains = {found.chain for found in exact}
         if len(chains) > 1:
@@ -69,15 +70,15 @@ def certificate_length(chain: tuple[bytes, ...]) -> int:
     return _AROUND + sum(len(der) + _EACH for der in chain)
 
 
-def _of_size(entry: KeyEntry, records: tuple[Event, ...]) -> list[StandIn]:
+def _of_size(entry: KeyEntry, sized: dict[int, Event]) -> list[StandIn]:
     """The entry's chain, or a beginning of it, for which there is a record of just its size; the longest only."""
     for count in range(min(len(entry.chain), 10), 0, -1):
         chain = entry.chain[:count]
         length = certificate_length(chain) + _OVERHEAD
         for padding in PADDINGS:
-            for record in records[: len(records) - _BEHIND]:
-                if record.length == length + padding:
-                    return [StandIn(entry, chain, record)]
+            record = sized.get(length + padding)
+            if record is not None:
+                return [StandIn(entry, chain, record)]
     return []
 
 
