@@ -210,7 +210,9 @@ def temporary(data: bytes) -> Iterator[Path]:
 def test_sides_on_no_hop_are_named() -> None:
     found = stores(keystore={"backend": str(REAL / "api.pem")}, truststore={"server": str(REAL / "root.pem")})
     assert found is not None
-    assert found.unused({"southbound"}) == []  # all hops were known: the recording has none of the other
+    (word,) = found.unused({"southbound"})
+    assert "backend=STORE" in word
+    assert found.unused({"southbound", "direct"}) == []
     assert [word for word in found.unused({"direct"}) if "backend's" in word and "--backend ADDRESS" in word]
     assert len(found.unused({"direct"})) == 1
     assert found.unused(set()) == []

@@ -43,21 +43,19 @@ class Stores(NamedTuple):
         return self.by_side.get(client, NOTHING_AT_REST), self.by_side.get(server, NOTHING_AT_REST)
 
     def unused(self, hops: Iterable[Hop]) -> list[str]:
-        """What to say of sides that stood on none of these hops, where a hop was not known."""
+        """What to say of sides that stood on none of these hops: a gateway's where a hop was not known, a server's where all were."""
         met = set(hops)
-        if "direct" not in met:
-            return []
         stood = {side for hop in met for side in _ENDS[hop]}
-        idle = [side for side in self.by_side if side not in stood]
+        meant = ("router", "message-processor", "backend") if "direct" in met else ("server",) if met else ()
+        idle = [side for side in self.by_side if side in meant and side not in stood]
         return [f"no failed handshake was seen to be the {side}'s, so its stores were not used: {_TELL[side]}" for side in idle]
 
 
 _TELL = {
-    "client": "the clients of this recording were taken for Message Processors; --keystore message-processor=STORE and --truststore are theirs",
     "router": "say which machine it is with --router ADDRESS, or name its stores server=STORE",
     "message-processor": "say which machine it is with --message-processor ADDRESS, or name its stores client=STORE",
     "backend": "say which machine it is with --backend ADDRESS, or name its stores server=STORE",
-    "server": "every server of this recording is a Router or a backend: name its stores so",
+    "server": "every server that failed here is a Router or a backend: name its stores router=STORE or backend=STORE",
 }
 
 

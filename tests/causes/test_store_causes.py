@@ -236,7 +236,7 @@ def test_nothing_is_proven_where_the_size_is_another(pki: SimpleNamespace) -> No
     told = hidden(pki.sound, client >> alert(48))
     other = keystore(pki.constrained)
     assert judged(told, server_stores=other, client_stores=truststore(pki.stranger)).confidence != "proven"
-    expired = hidden(pki.sound, client >> alert(45))
+    expired = hidden(pki.whole, client >> alert(45))
     assert judged(expired, server_stores=keystore(pki.under_expired)).confidence != "proven"
 
 

@@ -20,7 +20,6 @@ ROOT = issue("Meadow Root", ca=True)
 MIDDLE = issue("Meadow Issuing 1", ROOT, ca=True)
 LEAF = issue("shop", MIDDLE, san=("www.example.test",), usage=(FOR_SERVERS,))
 LONGER = issue("a shop with a much longer name than the other one has", MIDDLE, san=("www.example.test", "shop.example.test"))
-OTHER = issue("blog", MIDDLE, san=("blog.example.test", "journal.example.test", "diary.example.test"))
 CHAIN, LONG = (LEAF.der, MIDDLE.der), (LONGER.der, MIDDLE.der)
 TLS13 = 0x0304
 
