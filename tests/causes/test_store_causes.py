@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from asking import findings, judged
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from story import (
     alert,
@@ -327,3 +329,17 @@ def test_both_stores_of_one_side_do_not_get_in_each_others_way(pki: SimpleNamesp
     of_server = both(keystore(pki.sound), truststore(pki.stranger))
     told = judged(shown(pki.sound, 48), server_stores=of_server, client_stores=truststore(pki.root))
     assert told.cause != "certificate-untrusted"
+
+
+ANYTHING = st.lists(st.binary(max_size=60), min_size=1, max_size=4)
+
+
+@given(ANYTHING, ANYTHING, st.sampled_from([42, 45, 46, 48]))
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_no_certificate_breaks_nothing(pki: SimpleNamespace, sent: list[bytes], held: list[bytes], number: int) -> None:
+    chain, at_rest = tuple(sent), tuple(held)
+    for stores in (both(keystore(at_rest, chain, pki.sound), truststore(*at_rest)), both(keystore(chain), truststore(pki.root, *chain))):
+        known = {"client_stores": stores, "server_stores": stores}
+        refused = server << alert(number)
+        for told in (shown(chain, number), hidden(chain, client >> alert(number)), asked(chain, refused), asked((), refused)):
+            assert not [w for w in judged(told, **known).warnings if "bug" in w]
