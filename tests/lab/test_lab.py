@@ -163,7 +163,10 @@ def test_packages_are_listed_once_and_in_order() -> None:
 
 
 @pytest.mark.stacks
-@pytest.mark.parametrize("name", ["protocol-mismatch--northbound-tls10-client", "certificate-expired--smtp-starttls", "chain-incomplete--stores-decide-curl-tls13"])
+@pytest.mark.parametrize(
+    "name",
+    ["protocol-mismatch--northbound-tls10-client", "certificate-expired--smtp-starttls", "chain-incomplete--stores-decide-curl-tls13"],
+)
 def test_a_scenario_says_the_same_again(name: str, tmp_path: Path) -> None:
     (folder,) = run(load()[name], tmp_path)
     fresh, kept = (tomllib.loads((place / name / "expect.toml").read_text())["run"] for place in (tmp_path, CORPUS))
