@@ -37,6 +37,8 @@ class Expected:
     related: tuple[Connection, ...] = ()
     or_outcome: str = ""
     or_side: str = ""
+    says: tuple[str, ...] = ()
+    artefact: str = ""
     note: str = ""
 
     def table(self) -> dict[str, object]:
@@ -54,6 +56,7 @@ class Expected:
             row |= {"confidence_at_least": self.at_least, "confidence_at_most": self.at_most, "frames": list(self.frames)}
         optional = {"also": list(self.also), "alternatives": list(self.alternatives), "truth": self.truth, "detail": self.detail}
         optional |= {"or_outcome": self.or_outcome, "or_side": self.or_side}
+        optional |= {"says": list(self.says), "artefact": self.artefact}
         row |= {key: value for key, value in optional.items() if value}
         if self.related:
             row["related"] = [f"{_end(c.client)} -> {_end(c.server)}" for c in self.related]
@@ -79,6 +82,12 @@ class Run:
         for item in self.expected:
             lines += ["", "[[run.handshake]]", *(f"{key} = {_value(value)}" for key, value in item.table().items())]
         return "\n".join(lines) + "\n"
+
+
+def given_stores(expected: Sequence[Expected], options: Sequence[str], changes: Mapping[int, Mapping[str, object]]) -> Run:
+    """One more run: the stores beside the capture are given, and what is then said differently, by the number of the stream."""
+    changed = [replace(e, **changes.get(e.connection.stream, {})) for e in expected]  # type: ignore[arg-type]
+    return Run("stores given", tuple(options), tuple(changed))
 
 
 def runs(expected: Sequence[Expected], topology: Sequence[str], inferable: bool) -> list[Run]:

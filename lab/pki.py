@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,6 +117,14 @@ def write_p12(folder: Path, name: str, issued: Issued, *, chain: Sequence[x509.C
     encryption = serialization.BestAvailableEncryption(b"changeit")
     path = folder / f"{name}.p12"
     path.write_bytes(pkcs12.serialize_key_and_certificates(alias.encode(), issued.key, issued.certificate, list(above), encryption))
+    return str(path)
+
+
+def exported(folder: Path, name: str, keystore: str) -> str:
+    """Write NAME.pem with the chain of a PKCS#12 keystore (password `changeit`), without its key, as people export it; give its path."""
+    path = folder / f"{name}.pem"
+    words = ["openssl", "pkcs12", "-in", keystore, "-nokeys", "-passin", "pass:changeit", "-out", str(path)]
+    subprocess.run(words, check=True, capture_output=True)
     return str(path)
 
 

@@ -99,6 +99,8 @@ class Lab:
     inferable: bool = True
     said: list[str] = field(default_factory=list)
     derived: list[tuple[str, str, list[Connection], list[Expected]]] = field(default_factory=list)
+    stores: list[tuple[str, str, Path]] = field(default_factory=list)  # option, side, file: kept beside the capture
+    decided: dict[int, dict[str, Any]] = field(default_factory=dict)  # what the stores change, by the number of the stream
     _connections: list[Connection] = field(default_factory=list)
 
     def names(self, **hosts: str) -> None:
@@ -163,6 +165,15 @@ class Lab:
         self.expected.append(item)
         return item
 
+    def store(self, option: str, side: str, file: str) -> None:
+        """Keep a store beside the capture, to be given as `option` of a side; it must not hold a private key."""
+        self.must("PRIVATE KEY" not in Path(file).read_bytes().decode("latin-1"), f"{file} holds no private key")
+        self.stores.append((option, side, Path(file)))
+
+    def decide(self, item: Expected, **change: Any) -> None:
+        """What is said of that connection where the stores are given."""
+        self.decided[item.connection.stream] = _tuples(change)
+
     def derive(self, slug: str, what: str, keep: Sequence[Expected], **change: Any) -> None:
         """A second folder: the recording with only the connections of `keep`; `change` is what differs for its failures."""
         kept = {item.connection.stream for item in keep}
@@ -200,7 +211,7 @@ def run(found: Scenario, target: Path = CORPUS, debris: Path | None = None) -> l
     try:
         found.function(lab)
         network.close()
-        wrong = expect.check(lab.expected)
+        wrong = expect.check([*lab.expected, *_with_stores(lab).expected])
         if {e.connection.stream for e in lab.expected} != {c.stream for c in lab.connections}:
             wrong.append(f"{len(lab.connections)} connections were recorded, {len(lab.expected)} are expected")
         if wrong:
@@ -246,11 +257,22 @@ def _write(found: Scenario, lab: Lab, folder: Path, pcap: Path, expected: Sequen
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copyfile(pcap, folder / "capture.pcap")
-    parts = [run.text() for run in expect.runs(expected, lab.topology, lab.inferable)]
+    runs = expect.runs(expected, lab.topology, lab.inferable)
+    if lab.stores:
+        (folder / "stores").mkdir()
+        for _, _, file in lab.stores:
+            shutil.copyfile(file, folder / "stores" / file.name)
+        runs.append(_with_stores(lab))
+    parts = [run.text() for run in runs]
     head = f"# Written by `python -m lab record {found.name}`; the words are explained in tests/corpus/README.md.\n"
     (folder / "expect.toml").write_text(head + "\n" + "\n".join(parts))
     (folder / "README.md").write_text(_readme(found, lab, folder.name, expected, note))
     return folder
+
+
+def _with_stores(lab: Lab) -> expect.Run:
+    options = [word for option, side, file in lab.stores for word in (f"--{option}", f"{side}=stores/{file.name}")]
+    return expect.given_stores(lab.expected, [*lab.topology, *options], lab.decided)
 
 
 def _readme(found: Scenario, lab: Lab, name: str, expected: Sequence[Expected], note: str) -> str:
@@ -262,6 +284,9 @@ def _readme(found: Scenario, lab: Lab, name: str, expected: Sequence[Expected], 
     notes = [f"- {expect._end(e.connection.client)}: {e.note}" for e in expected if e.note]
     if notes:
         lines += ["", "## Notes", "", *notes]
+    if lab.stores:
+        lines += ["", "## Stores", "", "In `stores/`, without private keys:", ""]
+        lines += [f"- `{file.name}`: {option} of the {side}" for option, side, file in lab.stores]
     if lab.said:
         lines += ["", "## What both ends said", "", *(f"    {line}" for line in lab.said)]
     lines += ["", "## Origin", "", "Recorded in network namespaces between real stacks, with certificates made for the run:", ""]

@@ -204,6 +204,44 @@ def test_the_rejecting_sides_store(tmp_path: Path, chain: tuple[bytes, ...]) -> 
     assert one.cause != "certificate-untrusted"
 
 
+def test_the_sides_stores(tmp_path: Path, chain: tuple[bytes, ...]) -> None:
+    store = tmp_path / "strangers.pem"
+    store.write_text(issue("Heath Root", ca=True).pem)
+    file = written(tmp_path, shown(chain, 46))
+    run = whytls.diagnose(file, truststore={"client": str(store)}, at="2023-08-01")
+    assert [said(one)[:2] for one in run] == [("certificate-untrusted", "proven")]
+    assert run.warnings == []
+    (one,) = whytls.diagnose(file, truststore=[f"message-processor={store}"], message_processor=["10.0.0.7"], at="2023-08-01")
+    assert said(one) == ("certificate-untrusted", "proven", "southbound")
+    assert any("strangers.pem" in e.text and e.file == str(store) for e in one.evidence)
+    assert one.fix is not None
+    assert "strangers.pem" in one.fix.text
+
+
+def test_stores_of_a_side_that_nobody_is_are_said_to_be_unused(tmp_path: Path, chain: tuple[bytes, ...]) -> None:
+    store = tmp_path / "strangers.pem"
+    store.write_text(issue("Heath Root", ca=True).pem)
+    run = whytls.diagnose(written(tmp_path, shown(chain, 46)), truststore={"message-processor": str(store)}, at="2023-08-01")
+    assert [said(one)[:2] for one in run] == [("certificate-untrusted", "likely")]
+    assert any("--message-processor ADDRESS" in warning for warning in run.warnings)
+
+
+def test_stores_from_a_file_that_lies_elsewhere(tmp_path: Path, chain: tuple[bytes, ...]) -> None:
+    folder = tmp_path / "edge"
+    folder.mkdir()
+    (folder / "strangers.pem").write_text(issue("Heath Root", ca=True).pem)
+    (folder / "whytls.toml").write_text('[topology]\nmessage_processor = "10.0.0.7"\n[truststores]\nmessage-processor = "strangers.pem"\n')
+    (one,) = whytls.diagnose(written(tmp_path, shown(chain, 46)), topology=str(folder / "whytls.toml"), at="2023-08-01")
+    assert said(one) == ("certificate-untrusted", "proven", "southbound")
+
+
+def test_stores_are_read_before_the_capture(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        whytls.diagnose("missing.pcap", keystore={"router": str(tmp_path / "none.p12")})
+    with pytest.raises(UsageError):
+        whytls.diagnose("missing.pcap", keystore=["nobody=store.p12"])
+
+
 def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     file = written(tmp_path, refused())
     for bad in (tmp_path / "none.pem", tmp_path / "edge.pcap"):

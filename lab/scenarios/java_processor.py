@@ -172,6 +172,43 @@ def java_meets_foreign_root(lab: Lab) -> None:
     _java_refuses(edge, "certificate-untrusted", "PKIX path building failed", ["client", "server"], "possible", also=also)
 
 
+@scenario("certificate-untrusted", "stores-decide-southbound-java")
+def java_store_decides(lab: Lab) -> None:
+    """The backend's chain is whole and ends in a CA that is not in the Message Processor's truststore; Java says certificate_unknown.
+
+    It says so for everything: only its truststore, kept beside the capture, shows that this CA is not in it. TLS 1.2; HTTP 503.
+    """
+    edge = Edge(lab, "curl", "Java", processor=True)
+    _backend(edge, edge.own("orders", above=pki.intermediate(pki.root("Northgate Root 2021"), "Northgate Servers CA")))
+    also = ["certificate-rejected"]
+    owners = ["client", "server"]
+    _java_refuses(edge, "certificate-untrusted", "PKIX path building failed", owners, "possible", at_most="likely", also=also)
+    lab.store("truststore", "message-processor", str(edge.edge.folder / "backend-anchors.jks"))
+    says = ["backend-anchors.jks", "Cedar Group Root", "Northgate Root 2021"]
+    for item in lab.expected:
+        if item.outcome == "failed":
+            lab.decide(item, at_least="proven", at_most="proven", also=[], says=says)
+
+
+@scenario("chain-incomplete", "stores-decide-southbound-java")
+def java_keystore_has_it(lab: Lab) -> None:
+    """The backend (nginx) sends its certificate alone; the keystore from which it was set up has the intermediate as well.
+
+    Java says certificate_unknown, as for a CA that it does not know: the keystore shows that an intermediate was left out. TLS 1.2.
+    """
+    edge = Edge(lab, "curl", "Java", processor=True)
+    own = pki.leaf(edge.cedar, ORDERS)
+    _backend(edge, pki.write(lab.work, "orders", own, chain=[]))
+    also = ["certificate-untrusted"]
+    _java_refuses(edge, "chain-incomplete", "PKIX path building failed", ["client", "server"], "possible", at_most="likely", also=also)
+    lab.store("keystore", "backend", pki.exported(lab.work, "orders-keystore", pki.write_p12(lab.work, "orders-keystore", own)))
+    lab.store("truststore", "message-processor", str(edge.edge.folder / "backend-anchors.jks"))
+    says = ["orders-keystore.pem", "Cedar Servers CA 2", "did not send"]
+    for item in lab.expected:
+        if item.outcome == "failed":
+            lab.decide(item, at_least="proven", at_most="proven", also=[], owners=["server"], says=says, artefact="pem")
+
+
 @scenario("client-certificate-expired", "southbound-java-processor")
 def java_keystore_expired(lab: Lab) -> None:
     """The Message Processor's own certificate expired eleven days before; the backend (OpenSSL) refuses it. TLS 1.2; HTTP 503."""

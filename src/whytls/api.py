@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from whytls.filters import Filters
+    from whytls.stores import Given, Stores
     from whytls.topology import Topology
     from whytls.verdict import Verdict
 
@@ -35,6 +36,10 @@ def diagnose(
     backend: Sequence[str] = (),
     topology: str | None = None,
     trust: str | None = None,
+    keystore: Given = (),
+    truststore: Given = (),
+    password_env: Given = (),
+    password_file: Given = (),
     at: str | datetime | None = None,
     all: bool = False,  # noqa: A002  (the option is called --all)
     filters: Filters | None = None,
@@ -43,17 +48,22 @@ def diagnose(
     """Read captures and say of every failed handshake why it failed.
 
     ``paths`` are files, folders or ``-`` for standard input. ``router``, ``message_processor`` and ``backend`` are patterns of
-    addresses and ports, ``topology`` a file with the same; ``trust`` a store with the rejecting side's anchors; ``at`` the time at
-    which certificates are judged, instead of the capture's. ``all`` yields those that did not fail as well. The value is
-    iterated lazily.
+    addresses and ports, ``topology`` a file with the same (``whytls.toml``; it can name stores, too). ``keystore`` and
+    ``truststore`` are the sides' stores, ``{"router": "store.p12"}`` or ``["router=store.p12"]``, sides being client, router,
+    message-processor, backend, and server where no gateway is known; ``password_env`` and ``password_file`` name in the same way
+    where each side's password stands. ``trust`` is a store with the anchors of the side that rejected, whichever that is. ``at`` is
+    the time at which certificates are judged, instead of the capture's. ``all`` yields those that did not fail as well. The value
+    is iterated lazily; stores are read at once.
 
     Raises:
-        InputError: a file is no capture or cannot be read.
-        UsageError: a pattern, a time or a filter is none.
+        InputError: a file is no capture or no store, or cannot be read.
+        UsageError: a pattern, a side, a time or a filter is none.
     """
     if not paths:
         raise UsageError("there is nothing to read", hint="name a capture, a folder, or - for a pipe")
-    return Run([str(p) for p in paths], _topology(router, message_processor, backend, topology), _anchors(trust), _time(at), all, filters, progress)
+    who = _topology(router, message_processor, backend, topology)
+    known = _Known(_anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), _time(at))
+    return Run([str(p) for p in paths], who, known, all, filters, progress)
 
 
 def _topology(router: Sequence[str], message_processor: Sequence[str], backend: Sequence[str], file: str | None) -> Topology | None:
@@ -62,6 +72,22 @@ def _topology(router: Sequence[str], message_processor: Sequence[str], backend: 
     from whytls.topology import topology as read
 
     return read(router, message_processor, backend, file)
+
+
+class _Known(NamedTuple):
+    """What is known besides the capture, for the whole run."""
+
+    trust: tuple[bytes, ...] | None
+    stores: Stores | None
+    at: int | None
+
+
+def _stores(keystore: Given, truststore: Given, password_env: Given, password_file: Given, file: str | None) -> Stores | None:
+    if not (keystore or truststore or file):
+        return None
+    from whytls.stores import stores as read
+
+    return read(keystore, truststore, password_env, password_file, file)
 
 
 def _anchors(trust: str | None) -> tuple[bytes, ...] | None:
@@ -94,22 +120,25 @@ class Run:
         self,
         paths: list[str],
         who: Topology | None,
-        trust: tuple[bytes, ...] | None,
-        at: int | None,
+        known: _Known,
         everything: bool,
         filters: Filters | None,
         progress: Callable[[int, int | None], None] | None,
     ) -> None:
         self.tally = Tally()
         self.warnings: list[str] = []
-        self._paths, self.topology, self._trust, self._at = paths, who, trust, at
+        self._paths, self.topology, self._known = paths, who, known
+        self._hops: set[Hop] = set()  # of the handshakes that were judged
         self.everything, self._filters, self._progress = everything, filters, progress
 
     def __iter__(self) -> Iterator[Diagnosis]:
+        stores = self._known.stores
+        self.warnings += stores.warnings if stores else ()
         for recording in recordings(self._paths):
             recording.progress = self._progress
             yield from _Recording(self, recording).diagnoses()
             self.warnings += recording.warnings
+        self.warnings += stores.unused(self._hops) if stores else ()
 
     def wanted(self, diagnosis: Diagnosis) -> bool:
         """Whether the caller asked for this one; asked once for every verdict, so the tally learns here what the wire did not show."""
@@ -129,10 +158,16 @@ class Run:
         if hop != "northbound":
             waiting = gateways.waiting(handshake, ending)
         profile = book.server(handshake.server)
-        return Context(
-            ending, hop=hop, hop_inferred=inferred, at=self._at, trust=self._trust, server_profile=profile,
+        known = self._known
+        context = Context(
+            ending, hop=hop, hop_inferred=inferred, at=known.at, trust=known.trust, server_profile=profile,
             client_profile=book.client(handshake.client.address), whole_recording=whole, waiting=waiting,
         )  # fmt: skip
+        if known.stores is None:
+            return context
+        self._hops.add(hop)
+        of_client, of_server = known.stores.at(hop)
+        return context._replace(client_stores=of_client, server_stores=of_server)
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
         if self.topology:

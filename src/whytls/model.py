@@ -298,6 +298,39 @@ class Diagnosis(NamedTuple):
 NO_ENDING = Ending("tcp", "none", None)
 
 
+class KeyEntry(NamedTuple):
+    """One entry of a keystore: what whoever uses it presents, the own certificate first (DER), and where it stands."""
+
+    chain: tuple[bytes, ...]
+    place: str  # for people: ``router.p12, alias own``
+
+
+class Keystore(NamedTuple):
+    """What one side can present. One value for a whole run: it is compared by identity before anything else."""
+
+    source: str  # as the call names it; several are joined by commas
+    entries: tuple[KeyEntry, ...]  # those with a private key; of files that hold none, those that look like a server's or client's own
+    certificates: tuple[bytes, ...]  # all certificates in it, also those that stand in no entry's chain
+
+
+class Truststore(NamedTuple):
+    """What one side trusts, and under which alias or line each anchor stands. One value for a whole run, as a Keystore."""
+
+    source: str
+    anchors: tuple[bytes, ...]  # DER
+    places: tuple[str, ...]  # of each anchor
+
+
+class AtRest(NamedTuple):
+    """The stores of one side of a handshake, as far as they were given."""
+
+    keystore: Keystore | None = None
+    truststore: Truststore | None = None
+
+
+NOTHING_AT_REST = AtRest()
+
+
 class Context(NamedTuple):
     """What is known besides the handshake; all optional: a cause that needs what is not there says CannotTell."""
 
@@ -305,11 +338,17 @@ class Context(NamedTuple):
     hop: Hop = "direct"
     hop_inferred: bool = False
     at: int | None = None  # judge certificates at this time (nanoseconds since 1970) instead of the handshake's own
-    trust: Sequence[bytes] | None = None  # the rejecting side's anchors, DER
+    trust: Sequence[bytes] | None = None  # the rejecting side's anchors, DER, whichever side that is
     server_profile: ServerProfile | None = None  # what other handshakes of the recording show of this server
     client_profile: ClientProfile | None = None
     whole_recording: bool = False  # True: the profiles hold the whole recording, not only what came before
     waiting: Passed | None = None  # the northbound request that waited for this southbound handshake
+    client_stores: AtRest = NOTHING_AT_REST  # of whoever is the client on this hop
+    server_stores: AtRest = NOTHING_AT_REST
+
+    def stores(self, side: Side) -> AtRest:
+        """The stores of that side of the handshake."""
+        return self.client_stores if side == "client" else self.server_stores
 
 
 class Seen(NamedTuple):

@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from pathlib import Path
 
-from whytls.exceptions import InputError, UsageError
+from whytls.exceptions import UsageError
 from whytls.model import Endpoint, Hop
 
+_KEYS = ("router", "message-processor", "backend")
 _BRACKETED = re.compile(r"\[([^\[\]]+)\](?::(.+))?")
 
 
@@ -96,24 +96,8 @@ def topology(router: Sequence[str] = (), message_processor: Sequence[str] = (), 
     """
     given = {"router": list(router), "message_processor": list(message_processor), "backend": list(backend)}
     if file is not None:
-        for key, values in _read(file).items():
-            given[key] += values
+        from whytls.configuration import lists
+
+        for key, values in lists(file, "topology", _KEYS, "lists of addresses, networks and ports").items():
+            given[key.replace("-", "_")] += values
     return Topology(*(tuple(pattern(text) for text in given[key]) for key in ("router", "message_processor", "backend")))
-
-
-def _read(file: str) -> dict[str, list[str]]:
-    import tomllib
-
-    try:
-        table = tomllib.loads(Path(file).read_text("utf-8")).get("topology", {})
-    except OSError as problem:
-        raise InputError(f"cannot be read: {problem.strerror}", file=file) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise InputError(f"is no TOML: {problem}", file=file) from None
-    known = {"router", "message_processor", "backend"}
-    if not isinstance(table, dict) or set(table) - known:
-        raise InputError("[topology] takes router, message_processor and backend", file=file)
-    lists = {key: [values] if isinstance(values, str) else values for key, values in table.items()}
-    if not all(isinstance(values, list) and all(isinstance(v, str) for v in values) for values in lists.values()):
-        raise InputError("[topology] takes lists of addresses, networks and ports, each in quotes", file=file)
-    return lists

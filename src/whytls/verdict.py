@@ -234,8 +234,8 @@ def _in_order(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
 
 
-def _place(evidence: Evidence) -> tuple[str, int]:
-    return evidence.file, evidence.frames[0] if evidence.frames else 1 << 60
+def _place(evidence: Evidence) -> tuple[bool, str, int]:
+    return not evidence.frames, evidence.file, evidence.frames[0] if evidence.frames else 0
 
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
@@ -277,6 +277,10 @@ def _title(cause: LoadedCause, finding: Finding, context: Context, warnings: lis
 def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> Fix | None:
     try:
         fix = cause.fix(finding, context)
+        if "mend" in finding.facts:
+            from whytls.inference.at_rest import mending
+
+            fix = mending(fix, finding)
     except Exception as problem:  # as for look: our bug, said, and the verdict stands
         warnings.append(f"bug in whytls: the fix of {cause.slug} broke: {type(problem).__name__}: {problem}")
         return None

@@ -13,10 +13,11 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "whytls"
 # Bottom first. A room may import itself and any room of a lower step; rooms of one step do not know each other.
 STEPS = (
     {"exceptions"},
+    {"configuration"},
     {"wire"},
     {"pki"},  # above wire for its table of alerts
     {"model"},
-    {"capture", "inference", "probing", "topology", "filters"},
+    {"capture", "inference", "probing", "topology", "stores", "filters"},
     {"causes"},
     {"verdict"},
     {"errortext", "edge"},

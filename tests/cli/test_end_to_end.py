@@ -32,6 +32,33 @@ def test_there_are_recordings() -> None:
     assert len(CAPTURES) > 20
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--keystore", "gateway=a.p12"], "message-processor"),
+        (["--truststore", "client"], "--truststore SIDE="),
+        (["--truststore", "client=missing.jks"], "missing.jks"),
+        (["--keystore", f"client={EXPIRED}"], "known: PEM"),
+        (["--keystore", "client=a.p12", "--password-env", "client=NOWHERE_AT_ALL"], "NOWHERE_AT_ALL"),
+    ],
+)
+def test_a_store_that_is_none_ends_the_call(options: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", str(EXPIRED), *options]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+
+
+def test_what_decides_in_a_store_is_in_the_short_form(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = CORPUS / "certificate-untrusted--stores-decide-southbound-java"
+    store = folder / "stores" / "backend-anchors.jks"
+    words = ["--message-processor", "10.20.0.6", "--truststore", f"message-processor={store}"]
+    assert main(["diagnose", str(folder / "capture.pcap"), *words]) == 1
+    out, _ = capsys.readouterr()
+    assert "proven" in out
+    assert "does not have CN=Northgate Root 2021" in " ".join(out.split())
+
+
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.parent.name)
 def test_all_formats_tell_the_same(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     codes, texts = [], []

@@ -103,6 +103,17 @@ def test_options_reach_the_function_under_their_names(engine: Engine) -> None:
     assert (called["filters"].sni, called["filters"].ports, called["filters"].causes) == (("*.example.com",), (443,), ("sni-missing",))
 
 
+def test_stores_reach_the_function_by_side(engine: Engine) -> None:
+    called = engine()
+    line = (
+        "diagnose a.pcap --keystore router=a.p12 --keystore backend=b.pem --truststore message-processor=c.jks "
+        "--password-env router=ROUTER_PASSWORD --password-file message-processor=secret"
+    )
+    cli.main(line.split())
+    assert (called["keystore"], called["truststore"]) == (["router=a.p12", "backend=b.pem"], ["message-processor=c.jks"])
+    assert (called["password_env"], called["password_file"]) == (["router=ROUTER_PASSWORD"], ["message-processor=secret"])
+
+
 def test_a_call_without_options_has_the_same_defaults(engine: Engine) -> None:
     plain = engine()
     cli.main(["diagnose", "a.pcap"])

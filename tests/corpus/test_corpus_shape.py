@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from whytls.pki.store import read_store
+
 CORPUS = Path(__file__).resolve().parent
 FOLDERS = sorted(path for path in CORPUS.iterdir() if path.is_dir() and "--" in path.name)
 RUN_KEYS = {"name", "options", "hop_inferred", "exit_code", "handshake"}
 KEYS = {"client", "server", "first_frame", "hop", "outcome", "sni"}
 FAILED_KEYS = {"cause", "failing_side", "owners", "confidence_at_least", "confidence_at_most", "frames"}
-OPTIONAL_KEYS = {"also", "alternatives", "truth", "detail", "related", "or_outcome", "or_side", "note"}
+OPTIONAL_KEYS = {"also", "alternatives", "truth", "detail", "related", "or_outcome", "or_side", "says", "artefact", "note"}
 LEVELS = ["possible", "likely", "proven"]
 
 
@@ -31,7 +33,7 @@ def test_folder_is_complete(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()}
     captures = names & {"capture.pcap", "capture.pcapng"}
     assert len(captures) == 1
-    assert names - captures == {"expect.toml", "README.md"}
+    assert names - captures - {"stores"} == {"expect.toml", "README.md"}
     assert (folder / captures.pop()).stat().st_size < 150_000
     readme = (folder / "README.md").read_text()
     assert readme.startswith(f"# {folder.name}\n")
@@ -39,6 +41,16 @@ def test_folder_is_complete(folder: Path) -> None:
         assert heading in readme
     assert "/tmp/" not in readme
     assert "PRIVATE KEY" not in readme
+
+
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if (folder / "stores").is_dir()], ids=lambda folder: folder.name)
+def test_stores_are_small_used_and_hold_no_key(folder: Path) -> None:
+    runs = tomllib.loads((folder / "expect.toml").read_text())["run"]
+    given = {value.partition("=")[2] for run in runs for value in run["options"] if "=stores/" in value}
+    assert given == {f"stores/{file.name}" for file in (folder / "stores").iterdir()}
+    for file in (folder / "stores").iterdir():
+        assert file.stat().st_size < 20_000
+        assert all(entry.kind != "key" for entry in read_store(file).entries)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

@@ -16,6 +16,7 @@ CORPUS = Path(__file__).resolve().parent
 LEVELS = ["possible", "likely", "proven"]
 PATTERNS = {"--router": "router", "--message-processor": "message_processor", "--backend": "backend"}
 FILES = {"--trust": "trust", "--topology": "topology"}
+STORES = {"--keystore": "keystore", "--truststore": "truststore"}
 Row = dict[str, Any]
 
 
@@ -39,10 +40,18 @@ def given(options: list[str], folder: Path) -> dict[str, Any]:
             found.setdefault(PATTERNS[option], []).append(value)
         elif option in FILES:
             found[FILES[option]] = str(folder / value)
+        elif option in STORES:
+            found.setdefault(STORES[option], []).append(placed(value, folder))
         else:
             assert option == "--at"
             found["at"] = value
     return found
+
+
+def placed(word: str, folder: Path) -> str:
+    """``side=stores/name`` with the place of the store."""
+    side, _, name = word.partition("=stores/")
+    return f"{side}={folder / 'stores' / name}" if name else word
 
 
 def capture_of(folder: Path) -> Path:
@@ -102,6 +111,11 @@ def compared(row: Row, said: Diagnosis | None, run: Row, recorded: bytes) -> lis
         faults.append(f"not cited: {sorted(uncited)}")
     if run["hop_inferred"] and said.hop != "direct" and not any("inferred" in w for w in said.warnings):
         faults.append("does not say that the hop was inferred")
+    told = " ".join([said.title, *(e.text for e in said.evidence), said.fix.text if said.fix else ""])
+    faults += [f"does not say {words!r}: {told}" for words in row.get("says", ()) if words not in told]
+    artefacts = {artefact.kind for artefact in (said.fix.artefacts if said.fix else ())}
+    if row.get("artefact") and row["artefact"] not in artefacts:
+        faults.append(f"no {row['artefact']} among {sorted(artefacts)}")
     faults += [w for w in said.warnings if "bug in whytls" in w]
     return faults
 
@@ -110,7 +124,7 @@ def compared(row: Row, said: Diagnosis | None, run: Row, recorded: bytes) -> lis
 def test_exit_code(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder, run = RUNS[name]
     open_to = {run["exit_code"], 0} if any("or_outcome" in row for row in run["handshake"]) else {run["exit_code"]}
-    assert main(["diagnose", str(capture_of(folder)), *run["options"]]) in open_to
+    assert main(["diagnose", str(capture_of(folder)), *(placed(word, folder) for word in run["options"])]) in open_to
     assert "bug in whytls" not in capsys.readouterr().out
 
 

@@ -112,6 +112,14 @@ def test_without_topology_only_what_can_be_inferred_is_expected() -> None:
     assert inferred.expected[0].hop == "southbound"
 
 
+def test_stores_are_one_more_run() -> None:
+    item, other = failure(), failure()
+    run = expect.given_stores([item], ["--truststore", "client=stores/a.jks"], {item.connection.stream: {"at_least": "proven", "says": ("a.jks",)}})
+    (row,) = tomllib.loads(run.text())["run"][0]["handshake"]
+    assert (row["confidence_at_least"], row["says"]) == ("proven", ["a.jks"])
+    assert expect.given_stores([other], [], {}).expected == (other,)
+
+
 def test_runs_are_toml() -> None:
     item = failure(frames=(7,), note='a "quoted" word', related=(connection(1, 40002),))
     parsed = tomllib.loads(expect.Run("plain", ("--router", "10.20.0.5"), (item,)).text())
@@ -155,7 +163,10 @@ def test_packages_are_listed_once_and_in_order() -> None:
 
 
 @pytest.mark.stacks
-@pytest.mark.parametrize("name", ["protocol-mismatch--northbound-tls10-client", "certificate-expired--smtp-starttls"])
+@pytest.mark.parametrize(
+    "name",
+    ["protocol-mismatch--northbound-tls10-client", "certificate-expired--smtp-starttls", "chain-incomplete--stores-decide-curl-tls13"],
+)
 def test_a_scenario_says_the_same_again(name: str, tmp_path: Path) -> None:
     (folder,) = run(load()[name], tmp_path)
     fresh, kept = (tomllib.loads((place / name / "expect.toml").read_text())["run"] for place in (tmp_path, CORPUS))

@@ -17,7 +17,8 @@ reason. `client-certificate-rejected`: there the server breaks off, after the cl
 
 Fix
 ---
-Look at the certificate itself: `openssl s_client -connect HOST:PORT -showcerts` as the client would, or the client's own error message.
+Give the stores of both ends (`--keystore SIDE=STORE --truststore SIDE=STORE`): the server's keystore stands in for what is hidden.
+Or look at the certificate itself: `openssl s_client -connect HOST:PORT -showcerts` as the client would, or the client's own error message.
 
 References
 ----------
@@ -27,7 +28,7 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, not_of_keystore, refusal, would_show
 from whytls.inference.late_rejection import aborted_by_client
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -52,18 +53,22 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refused = refusal(handshake, context, "server")
     if refused is None:
         return NotApplicable()
-    if (refused.report is not None and refused.borrowed is None) or (refused.late and not aborted_by_client(handshake)):
+    seen = refused.report if refused.borrowed is None else None
+    if refused.late and not aborted_by_client(handshake):
         return Silent()
-    flight = handshake.first("encrypted", "server")
-    lines = [Evidence("the server's certificate is in the encrypted records from here on", flight.frames, flight.file)] if flight else []
+    if seen is not None and not (refused.late and seen.anchored and not seen.slugs & WEIGHTY):
+        return Silent()  # it was seen: what is wrong with it says its own cause, or that its root is not known
+    flight = handshake.first("encrypted", "server") if seen is None else handshake.first("certificate", "server")
+    what = "is in the encrypted records from here on" if seen is None else "has no visible fault, and the client has its root"
+    lines = [Evidence(f"the server's certificate {what}", flight.frames, flight.file)] if flight else []
     return Finding(
         failing_side="client",
         explains=refused.explains,
-        evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3])),
+        evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3]), *not_of_keystore(handshake, context, refused)),
         confidence="possible" if refused.late else "likely",
         assumptions=("what it minded was the certificate", "which fault it has cannot be seen"),
         detail="after-finishing" if refused.late else "",
-        would_decide="the certificate: a key log of this connection (SSLKEYLOGFILE), or openssl s_client -connect HOST:PORT -showcerts; or the client's error message",
+        would_decide=f"{would_show(context, 'server')}; or the client's error message" if seen is None else "the client's error message",
         settled_by_later=True,
     )
 

@@ -13,7 +13,7 @@ The server's Certificate message without any visible fault, then `unknown_ca` (4
 Tell it from
 ------------
 `chain-incomplete`: the chain stops before an issuer. `certificate-self-signed`: the leaf is its own issuer. Other defects in the
-chain come first, for they are seen; the truststore is not, unless it is given (`--trust`).
+chain come first, for they are seen; the truststore is not, unless it is given (`--truststore SIDE=STORE`, `--trust`).
 
 Fix
 ---
@@ -28,9 +28,23 @@ RFC 5280 section 6.1; RFC 8446 section 6.2; runbook R8, R17, R26.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, judged, refusal
+from whytls.inference.certificate_refusal import (
+    CERTIFICATE_ALERTS,
+    GENERIC,
+    UNKNOWN_CA,
+    WEIGHTY,
+    CertificateRefusal,
+    anchors_of,
+    at_rest,
+    judged,
+    kin_of_anchors,
+    not_of_keystore,
+    refusal,
+    store_option,
+    would_show,
+)
 from whytls.inference.late_rejection import aborted_by_client, dropped_by_client
-from whytls.inference.quote import quote_event
+from whytls.inference.quote import quote_event, side_name
 from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
@@ -48,25 +62,52 @@ CAUSE = Cause(
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A truststore that was given and lacks the root; or a refusal of a chain without visible fault."""
-    if context.trust is not None:
+    if anchors_of(context, "client") is not None:
         answer = judged(handshake, context, "server", frozenset({"untrusted-root"}), names=frozenset({UNKNOWN_CA}), owners=("client", "server"))
-        if isinstance(answer, Finding):
+        if isinstance(answer, Finding) and answer.detail != "alert-only":
             facts = {**answer.facts, "root": answer.facts.get("issuer") or answer.facts.get("subject") or answer.facts["leaf"]}
-            return Finding(answer.failing_side, answer.explains, answer.evidence, answer.confidence, facts, answer.assumptions, "", answer.owners)
+            refused = refusal(handshake, context, "server")
+            lone = refused is not None and refused.report is not None and refused.report.has("missing-intermediate")
+            if lone and refused is not None and kin_of_anchors(context, refused):
+                answer = answer._replace(confidence="possible")  # an intermediate of that CA is missing, rather
+            return answer._replace(facts=facts, detail="")
     refused = refusal(handshake, context, "server")
     if refused is None or (refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA}):
         return NotApplicable()
     if handshake.outcome == "completed" and not (aborted_by_client(handshake) or _request_gave_up(handshake, context)):
         return Silent()
     if refused.report is None:
-        return _hidden(context, refused) if refused.alert == UNKNOWN_CA else Silent()
+        return _hidden(handshake, context, refused) if refused.alert == UNKNOWN_CA else Silent()
     if refused.report.anchored:
-        return Silent()  # the store that was given has its root
+        return _though_anchored(handshake, context, refused)
     # A leaf alone may lack an intermediate, or be issued by a root that is not known: then both stand.
     faults = {d.slug for d in refused.report.defects if d.slug in WEIGHTY and (d.certain or d.slug != "missing-intermediate")}
     if faults and (refused.alert != UNKNOWN_CA or faults & _SAME_ALERT):
         return Silent()
     return _sound(handshake, context, refused)
+
+
+def _though_anchored(handshake: Handshake, context: Context, refused: CertificateRefusal) -> Answer:
+    """The truststore that was given ends the chain: only an unknown_ca can still speak of it."""
+    report = refused.report
+    if report is None or refused.alert != UNKNOWN_CA:
+        return Silent()
+    if not refused.certain_chain:
+        return _hidden(handshake, context, refused, "the server presents another chain than its keystore holds")
+    last = report.path_certificates[-1] if report.path_certificates else None
+    if last is None or last.self_issued or report.slugs & WEIGHTY:
+        return Silent()  # the root is there: something else was minded
+    # OpenSSL ends a path at roots only (X509_V_FLAG_PARTIAL_CHAIN is off by default): an intermediate in its store is not enough.
+    event = handshake.first("certificate", "server")
+    lines = (
+        *((refused.borrowed,) if refused.borrowed else ()),
+        Evidence(f"the client's truststore has {last.subject}, which is no root, and OpenSSL wants the root above it",
+                 event.frames if event and refused.borrowed is None else (), handshake.file, last.sha256),
+        *(quote_event(e, context) for e in refused.explains[:2]),
+    )  # fmt: skip
+    facts = {"root": last.issuer, "leaf": report.leaf.subject if report.leaf else "", "defect": None}
+    doubt = ("the client ends no path at a certificate that is not self-signed",)
+    return Finding("client", refused.explains, lines, "likely", facts, doubt, would_decide="which TLS stack the client uses")
 
 
 # These are said with unknown_ca as well, and they are visible: they come before the truststore that is not.
@@ -98,11 +139,12 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
             *((refused.borrowed,) if refused.borrowed else ()),
             Evidence(text, event.frames if event else (), handshake.file),
             *(quote_event(e, context) for e in refused.explains[:2]),
+            *at_rest(handshake, context, refused),
         ),
         confidence=confidence,
         facts={"root": root, "leaf": report.leaf.subject if report.leaf else "", "defect": None},
         assumptions=tuple(doubts),
-        would_decide="the client's truststore: whytls diagnose --trust FILE",
+        would_decide=f"the {side_name('client', context)}'s truststore: whytls diagnose {store_option(context, 'client')}",
     )
 
 
@@ -111,16 +153,21 @@ def _request_gave_up(handshake: Handshake, context: Context) -> bool:
     return context.waiting is not None and dropped_by_client(handshake) is not None
 
 
-def _hidden(context: Context, refused: CertificateRefusal) -> Finding:
+def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal, unless: str = "") -> Finding:
+    """The alert alone; ``unless`` is what would have to be so, where the stores speak against it."""
     return Finding(
         failing_side="client",
         explains=refused.explains,
-        evidence=tuple(quote_event(e, context) for e in refused.explains[:2]),
-        confidence="likely",
+        evidence=(
+            *((refused.borrowed,) if refused.borrowed else ()),
+            *(quote_event(e, context) for e in refused.explains[:2]),
+            *not_of_keystore(handshake, context, refused),
+        ),
+        confidence="possible" if unless else "likely",
         facts={"root": "hidden by TLS 1.3", "leaf": "", "defect": None},
-        assumptions=("the chain, which TLS 1.3 hides, is complete",),
+        assumptions=("the chain, which TLS 1.3 hides, is complete", *((unless,) if unless else ())),
         detail="alert-only",
-        would_decide="the certificates: a key log of this connection, or openssl s_client -connect HOST:PORT -showcerts",
+        would_decide=would_show(context, "server"),
     )
 
 

@@ -13,7 +13,8 @@ OpenSSL, `bad_certificate` (42) from Go, `certificate_unknown` (46) from Java.
 Tell it from
 ------------
 `certificate-untrusted`: the chain is complete, and the client does not have the root. A leaf that a root issued directly looks
-the same as a missing intermediate: the issuer's certificate decides. `chain-wrong-intermediate`: an intermediate was sent, but
+the same as a missing intermediate: the issuer's certificate decides, for instance in the server's keystore (`--keystore
+SIDE=STORE`). `chain-wrong-intermediate`: an intermediate was sent, but
 not the right one.
 
 Fix

@@ -19,7 +19,8 @@ after the ClientHello.
 Fix
 ---
 Configure the client's key and certificate (on a target: KeyStore, KeyAlias and ClientAuthEnabled). If one is configured: its
-issuer must be among the CA names that the server sends, with the chain up to it.
+issuer must be among the CA names that the server sends, with the chain up to it; given the client's keystore (`--keystore
+SIDE=STORE`), the verdict says whether it has one.
 
 References
 ----------
@@ -27,6 +28,8 @@ RFC 8446 section 4.4.2.4; RFC 5246 section 7.4.6; runbook R8, R17, R25.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import refusal
@@ -62,15 +65,27 @@ def look(handshake: Handshake, context: Context) -> Answer:
             return Silent()
         frames = flight.events[0].frames if flight.events else ()
         lines.append(Evidence("the client's flight has the size of an empty Certificate message and Finished", frames, handshake.file))
+    stored, facts = _at_rest(handshake, context)
     proven = handshake.client_chain is not None and not refused.late
     return Finding(
         failing_side="server",
         explains=refused.explains,
-        evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3])),
+        evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3]), *stored),
         confidence="proven" if proven else "likely",
+        facts=facts,
         would_decide="the server's log (nginx: client sent no required SSL certificate), or a key log of this connection",
         detail="refused-in-http" if refused.late else "",
     )
+
+
+def _at_rest(handshake: Handshake, context: Context) -> tuple[tuple[Evidence, ...], Mapping[str, object]]:
+    """What the client's keystore had to offer, where it is known."""
+    if context.client_stores.keystore is None:
+        return (), {}
+    from whytls.inference.at_rest import choice
+
+    found = choice(handshake, context)
+    return (found.lines, found.facts) if found is not None else ((), {})
 
 
 def _asked(handshake: Handshake) -> list[Evidence]:

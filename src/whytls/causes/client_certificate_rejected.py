@@ -17,7 +17,7 @@ off.
 
 Fix
 ---
-Read the server's log; check the client's certificate against the server's truststore: expiry, issuer, chain, usage.
+Give the stores of both ends (`--keystore SIDE=STORE --truststore SIDE=STORE`). Read the server's log; check the client's certificate against the server's truststore: expiry, issuer, chain, usage.
 
 References
 ----------
@@ -27,7 +27,7 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8, R17.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import refusal
+from whytls.inference.certificate_refusal import not_of_keystore, refusal, store_option
 from whytls.inference.client_flight import client_flight
 from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
@@ -66,12 +66,23 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side="server",
         explains=refused.explains,
-        evidence=(Evidence("the client's flight is large enough for a certificate", frames, handshake.file), *_quoted(context, refused.explains)),
+        evidence=(
+            Evidence("the client's flight is large enough for a certificate", frames, handshake.file),
+            *_quoted(context, refused.explains),
+            *not_of_keystore(handshake, context, refused),
+        ),
         confidence="likely",
         detail="refused-in-http" if refused.late else "",
-        would_decide="the server's log, or a key log of this connection (SSLKEYLOGFILE)",
-        assumptions=("which fault it has cannot be seen",),
+        would_decide=_would_decide(context),
+        assumptions=("which fault it has cannot be seen", *(("the client presents something else than its keystore holds",) if refused.stand_in else ())),
     )
+
+
+def _would_decide(context: Context) -> str:
+    if context.client_stores.keystore is not None:
+        return "the server's log, or a key log of this connection (SSLKEYLOGFILE)"
+    stores = f"{store_option(context, 'client', 'keystore')} {store_option(context, 'server')}"
+    return f"the server's log, a key log of this connection (SSLKEYLOGFILE), or the stores: {stores}"
 
 
 def _visible(context: Context, explains: tuple[object, ...]) -> Finding:

@@ -28,11 +28,24 @@ RFC 8446 section 4.4.2; runbook R8, R17, R26.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import GENERIC, UNKNOWN_CA, WEIGHTY, CertificateRefusal, refusal
-from whytls.inference.quote import quote_event
-from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.inference.certificate_refusal import (
+    GENERIC,
+    UNKNOWN_CA,
+    WEIGHTY,
+    CertificateRefusal,
+    anchors_of,
+    at_rest,
+    judged,
+    kin_of_anchors,
+    refusal,
+    store_option,
+)
+from whytls.inference.quote import quote_event, side_name
+from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
 
 ACCESS_DENIED = 49
+_FITS = GENERIC - {ACCESS_DENIED} | {40}
+BOTH: tuple[Owner, ...] = ("client", "server")
 
 CAUSE = Cause(
     title="the {server} does not trust the CA of the {client}'s certificate ({root})",
@@ -47,12 +60,21 @@ CAUSE = Cause(
 
 
 def look(handshake: Handshake, context: Context) -> Answer:
-    """A self-signed certificate; an issuer that the server did not name; or a refusal of a chain without visible fault."""
+    """A truststore that lacks the root; a self-signed certificate; an issuer that was not named; or a chain without visible fault."""
     refused = refusal(handshake, context, "client")
     if refused is None or refused.report is None:
         return NotApplicable()
     if refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA, 40}:
         return Silent()
+    if anchors_of(context, "server") is not None:
+        answer = judged(handshake, context, "client", frozenset({"untrusted-root"}), names=frozenset({UNKNOWN_CA}), fits=_FITS, owners=BOTH)
+        if isinstance(answer, Finding) and answer.detail != "alert-only":
+            facts = {**answer.facts, "root": answer.facts.get("issuer") or refused.report.last_issuer}
+            if refused.report.has("missing-intermediate") and kin_of_anchors(context, refused):
+                answer = answer._replace(confidence="possible")  # an intermediate of that CA is missing, rather
+            return answer._replace(facts=facts, evidence=(*answer.evidence, *_not_named(handshake, refused)), detail="")
+        if refused.report.anchored:
+            return Silent()  # the server has its root
     self_signed = refused.report.has("self-signed-leaf")
     lone = refused.report.find("missing-intermediate")
     foreign = lone is not None and not lone.certain and _foreign(handshake, refused)
@@ -67,12 +89,16 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side="server",
         explains=refused.explains,
-        evidence=(*_lines(handshake, refused, unnamed), *(quote_event(e, context) for e in refused.explains[:3])),
-        confidence="proven" if sure and not refused.late else "likely" if foreign or lone is None else "possible",
+        evidence=(
+            *_lines(handshake, refused, unnamed),
+            *(quote_event(e, context) for e in refused.explains[:3]),
+            *at_rest(handshake, context, refused),
+        ),
+        confidence="proven" if sure and not refused.late and refused.borrowed is None else "likely" if foreign or lone is None else "possible",
         facts={"root": refused.report.last_issuer or "its CA", "defect": "self-signed-leaf" if self_signed else None},
         assumptions=() if self_signed or unnamed else ("nothing else in the certificate was minded",),
         detail="self-signed" if self_signed else "",
-        would_decide="the server's truststore",
+        would_decide=f"the {side_name('server', context)}'s truststore: whytls diagnose {store_option(context, 'server')}",
     )
 
 
@@ -98,11 +124,17 @@ def _foreign(handshake: Handshake, refused: CertificateRefusal) -> bool:
 def _lines(handshake: Handshake, refused: CertificateRefusal, unnamed: bool) -> list[Evidence]:
     event = handshake.first("certificate", "client")
     root = refused.report.last_issuer if refused.report else ""
+    if refused.borrowed is not None:
+        return [refused.borrowed, Evidence(f"its certificate was issued by {root}", (), handshake.file)]
     lines = [Evidence(f"client's Certificate: issued by {root}", event.frames if event else (), handshake.file)]
+    return lines + _not_named(handshake, refused) if unnamed else lines
+
+
+def _not_named(handshake: Handshake, refused: CertificateRefusal) -> list[Evidence]:
     request = handshake.first("certificate-request")
-    if unnamed and request is not None:
-        lines.append(Evidence("CertificateRequest does not name this issuer", request.frames, request.file))
-    return lines
+    if request is None or not _issuer_not_named(handshake, refused):
+        return []
+    return [Evidence("CertificateRequest does not name this issuer", request.frames, request.file)]
 
 
 def fix(finding: Finding, context: Context) -> Fix:

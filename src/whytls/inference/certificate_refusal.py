@@ -13,7 +13,10 @@ certificates are judged again, at the time of the handshake, and every defect is
   handshake that had completed makes ``likely`` only (``late_rejection.py``).
 
 In TLS 1.3 the chain is hidden. Then the alert, if it is in the clear (OpenSSL's clients), or the chain that the same server showed
-to somebody else for the same name in TLS 1.2, makes ``likely``.
+to somebody else for the same name in TLS 1.2, makes ``likely``. So does what the keystore of the side that sent it holds
+(``stand_in.py``); where the record has just that chain's size *and* an alert in the clear names its only defect, it is ``proven``.
+
+The rejecting side's truststore, where it is given, is part of what is judged: a root that it lacks is a defect like any other.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close, traffic
 from whytls.inference.memo import remembered
-from whytls.inference.quote import describe_defect, quote_ending, quote_event
+from whytls.inference.quote import describe_defect, quote_ending, quote_event, side_name
 from whytls.model import (
     Answer,
     CannotTell,
@@ -36,6 +39,7 @@ from whytls.model import (
     Evidence,
     Finding,
     Handshake,
+    Hop,
     NotApplicable,
     Owner,
     ServerProfile,
@@ -44,6 +48,7 @@ from whytls.model import (
 )
 
 if TYPE_CHECKING:
+    from whytls.inference.stand_in import StandIn
     from whytls.pki.chain import ChainReport
     from whytls.pki.defect import Defect
 
@@ -70,8 +75,14 @@ class CertificateRefusal(NamedTuple):
     alert: int | None
     explains: tuple[Event, ...]
     late: bool  # the handshake had completed on the wire
-    borrowed: Evidence | None = None  # the chain is known from another handshake of the recording only
+    borrowed: Evidence | None = None  # the chain is known from another handshake of the recording, or from a keystore only
     holes: bool = False  # bytes of the side that refused are missing in the recording
+    stand_in: StandIn | None = None  # that keystore's entry
+
+    @property
+    def certain_chain(self) -> bool:
+        """Whether the chain is what was sent: it was seen, or is the one of the keystore that has the size of the hidden one."""
+        return self.borrowed is None or (self.stand_in is not None and self.stand_in.record is not None)
 
 
 @remembered
@@ -81,9 +92,9 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
     rejecting: Side = "client" if whose == "server" else "server"
     page = short_answer_and_close(handshake) if whose == "client" and ending.phase == "finished" and _asked(handshake) else None
     if page is not None:
-        chain, _ = _chain(handshake, context, whose)
+        chain, borrowed, stored = _chain(handshake, context, whose)
         report = _examine(handshake, context, chain, whose) if chain else None
-        return CertificateRefusal(whose, rejecting, chain, report, None, page, late=True)
+        return CertificateRefusal(whose, rejecting, chain, report, None, page, True, borrowed, stand_in=stored)
     if ending.breaker != rejecting or ending.how in ("silence", "foreign", "refused", "unreachable", "none"):
         return None
     if (
@@ -110,11 +121,11 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
         if placed is None:
             return None
         explains, late = placed
-    chain, borrowed = _chain(handshake, context, whose)
+    chain, borrowed, stored = _chain(handshake, context, whose)
     report = _examine(handshake, context, chain, whose) if chain else None
     alert = ending.alert if ending.how == "alert" else None
     holes = handshake.coverage.client_gap if rejecting == "client" else handshake.coverage.server_gap
-    return CertificateRefusal(whose, rejecting, chain, report, alert, explains, late, borrowed, holes)
+    return CertificateRefusal(whose, rejecting, chain, report, alert, explains, late, borrowed, holes, stored)
 
 
 def _client_auth_alert(handshake: Handshake, whose: Side, alert: int) -> bool:
@@ -146,26 +157,81 @@ def _client_side(handshake: Handshake, context: Context) -> tuple[tuple[Event, .
     return None
 
 
-def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[bytes, ...] | None, Evidence | None]:
-    """The chain in question: seen in this handshake, or shown by the same server for the same name in another one."""
+def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[bytes, ...] | None, Evidence | None, StandIn | None]:
+    """The chain in question: seen in this handshake; of the keystore, by its size; or shown by the same server in another handshake."""
     chain = handshake.server_chain if whose == "server" else handshake.client_chain
-    if chain is not None or whose == "client" or context.server_profile is None:
-        return chain, None
-    profile = context.server_profile
-    for seen in (*profile.completed, *profile.failed):
-        if seen.chain and seen.offered_versions and seen.sni == handshake.sni:  # whose hello was seen: else its name is not known
-            text = f"the same server showed this chain to {seen.client.address} for the same name"
-            return seen.chain, Evidence(text, (seen.frame,), seen.file)
-    return None, None
+    if chain is not None:
+        return chain, None, None
+    stored = None
+    if context.stores(whose).keystore is not None:
+        from whytls.inference.stand_in import stand_in
+
+        stored = stand_in(handshake, context, whose)
+        if stored is not None and stored.record is not None:
+            return stored.chain, _standing_in(context, stored, whose), stored
+    if whose == "server" and context.server_profile is not None:
+        profile = context.server_profile
+        for seen in (*profile.completed, *profile.failed):
+            if seen.chain and seen.offered_versions and seen.sni == handshake.sni:  # whose hello was seen: else its name is not known
+                text = f"the same server showed this chain to {seen.client.address} for the same name"
+                return seen.chain, Evidence(text, (seen.frame,), seen.file), None
+    if stored is not None:
+        return stored.chain, _standing_in(context, stored, whose), stored
+    return None, None, None
+
+
+def _standing_in(context: Context, stored: StandIn, whose: Side) -> Evidence:
+    """That the chain is the keystore's and was not seen, and how far sizes speak for it."""
+    owner, of = side_name(whose, context), "" if len(stored.chain) == len(stored.entry.chain) else f" the first {len(stored.chain)} of"
+    if len(stored.chain) == 1 and of:
+        of = " the first certificate of"
+    text = f"TLS 1.3 hides the {owner}'s chain;{of} {stored.entry.place} stands in for it"
+    if stored.record is None:
+        return Evidence(f"{text} (it was not seen that this is what was sent)", (), stored.entry.place)
+    return Evidence(f"{text}: this record has just its size", stored.record.frames, stored.record.file)
 
 
 def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], whose: Side) -> ChainReport:
     at = _judged_at(handshake, context)
     host = (handshake.sni or None) if whose == "server" else None
-    report = _report(chain, at, host, _Anchors(context.trust), whose, ())
+    anchors = _Anchors(anchors_of(context, "client" if whose == "server" else "server"))
+    report = _report(chain, at, host, anchors, whose, ())
     gap = report.find("missing-intermediate") if "missing-intermediate" in report.slugs else None
-    known = _known(context.server_profile, context.client_profile) if gap is not None and not gap.certain else ()
-    return _report(chain, at, host, _Anchors(context.trust), whose, known) if known else report
+    if gap is None or gap.certain:
+        return report
+    known = _known(context.server_profile, context.client_profile)
+    keystore = context.stores(whose).keystore
+    if keystore is not None:
+        from whytls.inference.at_rest import certificates_at_hand
+
+        known = (*certificates_at_hand(chain, keystore), *known)
+    return _report(chain, at, host, anchors, whose, known) if known else report
+
+
+def kin_of_anchors(context: Context, refused: CertificateRefusal) -> bool:
+    """A certificate sent alone whose issuer is not trusted: whether an anchor is of the issuer's organisation.
+
+    Then the issuer is an intermediate of theirs that is missing; else it is a CA that is not known there.
+    """
+    from whytls.pki.name import organisation
+
+    leaf = refused.report.leaf if refused.report else None
+    own = organisation(leaf.issuer_der) if leaf is not None else None
+    return own is not None and own in _organisations(_Anchors(anchors_of(context, refused.rejecting)))
+
+
+@lru_cache(maxsize=8)
+def _organisations(anchors: _Anchors) -> frozenset[str | None]:
+    from whytls.pki.certificate import read
+    from whytls.pki.name import organisation
+
+    return frozenset(organisation(read(der).subject_der) for der in anchors.given or ())
+
+
+def anchors_of(context: Context, side: Side) -> Sequence[bytes] | None:
+    """What that side trusts, if it is known: its truststore, or what was given for whichever side rejects."""
+    own = context.stores(side).truststore
+    return context.trust if own is None else own.anchors
 
 
 def _judged_at(handshake: Handshake, context: Context) -> int:
@@ -245,11 +311,11 @@ def judged(
         explains=explains,
         evidence=(*_certificate_evidence(handshake, context, refused, defect), *_ending_evidence(context, refused)),
         confidence=confidence,
-        facts={"defect": defect.slug, "leaf": _leaf_name(refused), **_plain(defect)},
+        facts={"defect": defect.slug, "leaf": _leaf_name(refused), **_plain(defect), **mend_facts(handshake, context, refused, defect)},
         assumptions=doubts,
         detail=defect.detail or "",
         owners=owners,
-        would_decide=decide or "the error message of the side that refused, or its truststore (--trust)",
+        would_decide=decide or _would_tell(context, refused.rejecting),
         settled_by_later=refused.borrowed is not None,
     )
 
@@ -261,10 +327,17 @@ def _confidence(
     report = refused.report
     rivals = {d.slug for d in report.defects if d.slug in WEIGHTY and d.slug not in slugs} if report else set()
     doubts = tuple(f"not because of its other defect: {slug}" for slug in sorted(rivals))
+    if report is not None and report.anchored is False and defect.certain and defect.slug == "missing-intermediate":
+        doubts = (*doubts, "the truststore given, which does not have the root above it either, is not the one that was asked")
+        return ("likely" if fitting else "possible"), doubts
     if not fitting:
         return "possible", ("the alert says something else", *doubts)
-    if refused.borrowed is not None or refused.late or not defect.certain:
+    if refused.late or not defect.certain or (refused.borrowed is not None and not refused.certain_chain):
         return "likely", doubts
+    if refused.borrowed is not None:  # not seen: an alert that names it, and nothing else wrong; unknown_ca also needs the truststore
+        named = refused.alert in names and (refused.alert != UNKNOWN_CA or (report is not None and report.anchored is not None))
+        # Intermediates of one CA are of one length, so that a size does not tell the wrong one from the right one.
+        return ("proven", ()) if named and not rivals and defect.slug != "wrong-intermediate" else ("likely", doubts)
     if refused.alert in names:
         return "proven", ()
     if refused.alert is None and refused.holes:
@@ -279,7 +352,7 @@ def _confidence(
 def _ruled_out(refused: CertificateRefusal, slugs: frozenset[str]) -> bool:
     """Whether the chain that was captured does not have the defect, whatever the alert names."""
     report = refused.report
-    if refused.borrowed is not None or report is None:
+    if not refused.certain_chain or report is None:
         return False
     if slugs <= IN_SIGHT:
         return True
@@ -290,7 +363,7 @@ def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal,
     """No chain to judge: only an alert that names the defect speaks."""
     if refused.alert is not None and refused.alert in names:
         return _named_only(handshake, context, refused, names, decide)
-    return CannotTell("the certificate, which TLS 1.3 hides: a key log of this connection, or openssl s_client -connect HOST:PORT -showcerts")
+    return CannotTell(would_show(context, refused.whose))
 
 
 def _named_only(handshake: Handshake, context: Context, refused: CertificateRefusal, names: frozenset[int], decide: str) -> Answer:
@@ -307,8 +380,7 @@ def _named_only(handshake: Handshake, context: Context, refused: CertificateRefu
         assumptions=("the alert names what the peer minded",) if hidden else ("the alert names it", "the chain that was sent does not show it"),
         detail="alert-only",
         owners=(refused.whose,),
-        would_decide=decide
-        or "the certificate, which TLS 1.3 hides: a key log of this connection, or openssl s_client -connect HOST:PORT -showcerts",
+        would_decide=decide or would_show(context, refused.whose),
     )
 
 
@@ -322,8 +394,62 @@ def _certificate_evidence(handshake: Handshake, context: Context, refused: Certi
     event = handshake.first("certificate", refused.whose)
     frames = event.frames if event is not None and refused.borrowed is None else ()
     text = describe_defect(defect, refused.chain or (), refused.whose, _judged_at(handshake, context), context)
-    line = Evidence(text, frames, handshake.file, defect.certificate)
-    return (line,) if refused.borrowed is None else (refused.borrowed, line)
+    place = handshake.file if refused.stand_in is None else refused.stand_in.entry.place
+    line = Evidence(text, frames, place, defect.certificate)
+    return (*((refused.borrowed,) if refused.borrowed else ()), line, *at_rest(handshake, context, refused, defect))
+
+
+def at_rest(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect | None = None) -> tuple[Evidence, ...]:
+    """What the stores say of the chain: which entry of the keystore it is, and what the truststore lacks."""
+    if not refused.chain or (context.trust is None and context.client_stores is context.server_stores):
+        return ()  # no store was given
+    from whytls.inference.at_rest import statements
+
+    return statements(handshake, context, refused, defect)
+
+
+def not_of_keystore(handshake: Handshake, context: Context, refused: CertificateRefusal) -> tuple[Evidence, ...]:
+    """That a keystore was given and nothing of it can stand in for the chain that TLS 1.3 hides."""
+    keystore = context.stores(refused.whose).keystore
+    if keystore is None or refused.chain is not None or (handshake.version or 0) < 0x0304:
+        return ()
+    text = f"no record has the size of a chain in {keystore.source}: that the {side_name(refused.whose, context)} sent one does not show"
+    return (Evidence(text, (), keystore.source),)
+
+
+def mend_facts(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect) -> dict[str, object]:
+    """Facts of a finding that say in which store the defect is mended, where the stores are known."""
+    if not refused.chain or (context.trust is None and context.client_stores is context.server_stores):
+        return {}
+    from whytls.inference.at_rest import facts
+
+    return facts(handshake, context, refused, defect)
+
+
+def would_show(context: Context, whose: Side) -> str:
+    """What would show a chain that TLS 1.3 hides."""
+    ways = ["a key log of this connection"]
+    if context.stores(whose).keystore is None:
+        ways.append(f"its keystore ({store_option(context, whose, 'keystore')})")
+    if whose == "server":
+        ways.append("openssl s_client -connect HOST:PORT -showcerts")
+    return f"the certificate, which TLS 1.3 hides: {', '.join(ways[:-1])}{', or ' if len(ways) > 1 else ''}{ways[-1]}"
+
+
+def _would_tell(context: Context, rejecting: Side) -> str:
+    """What would tell what the side that refused had to say."""
+    said = "the error message of the side that refused"
+    return said if anchors_of(context, rejecting) is not None else f"{said}, or its truststore ({store_option(context, rejecting)})"
+
+
+def store_option(context: Context, side: Side, option: str = "truststore") -> str:
+    """The option that names that side's store: ``--truststore message-processor=STORE``."""
+    return _option(context.hop, side, option)
+
+
+@lru_cache(maxsize=32)
+def _option(hop: Hop, side: Side, option: str) -> str:
+    return f"--{option} {side_name(side, Context(hop=hop)).lower().replace(' ', '-')}=STORE"
 
 
 def _leaf_name(refused: CertificateRefusal) -> str:

@@ -158,6 +158,16 @@ def _domain(host: str) -> str:
 _SECOND_LEVEL = ("ac", "co", "com", "edu", "gov", "net", "or", "org")  # guesses do here: this only chooses a word
 
 
+def text(name: bytes) -> str:
+    """A DER Name as RFC 4514 writes it, as far as it can be read."""
+    from whytls.pki import der
+
+    try:
+        return der.rfc4514(der.name(name, der.element(name, 0, len(name))))
+    except (Malformed, ValueError):
+        return "a name that cannot be read"
+
+
 def organisation(name: bytes) -> str | None:
     """The organisation in a DER Name, in small letters; None where it has none or cannot be read."""
     from whytls.pki import der

@@ -180,20 +180,28 @@ def read_anchors(path: str | Path, *, password: Password | None = None) -> tuple
         InputError: as ``read_store``; or the store is damaged or has no certificate. A truststore that is read in part
             only would change verdicts silently.
     """
-    store = read_store(path, password=password)
+    return whole_anchors(read_store(path, password=password), str(path))
+
+
+def whole_anchors(store: Store, path: str) -> tuple[bytes, ...]:
+    """The anchors of a store that was read; ``path`` is what the call names it.
+
+    Raises:
+        InputError: as ``read_anchors``.
+    """
     found = anchors(store)
     if store.damage:
-        raise InputError(store.damage, file=str(path))
+        raise InputError(store.damage, file=path)
     if store.integrity == "failed":
-        raise InputError(store.warnings[-1], file=str(path), hint="give the password with which it was written")
+        raise InputError(store.warnings[-1], file=path, hint="give the password with which it was written")
     if not found:
         other = [*(["a private key"] if any(entry.kind == "key" for entry in store.entries) else []), *store.passed_over[:5]]
         what = f", but: {', '.join(other)}" if other else ""
         locked = next((warning for warning in store.warnings if "password" in warning), None)
-        raise InputError(f"no certificate in it{what}", file=str(path), hint=locked or "expected certificates, or a store of them")
+        raise InputError(f"no certificate in it{what}", file=path, hint=locked or "expected certificates, or a store of them")
     unreadable = next((der for der in found if not read(der).subject_der), None)
     if unreadable is not None and store.format != "folder":
-        raise InputError(f"certificate {found.index(unreadable) + 1} of {len(found)} in it is not readable", file=str(path))
+        raise InputError(f"certificate {found.index(unreadable) + 1} of {len(found)} in it is not readable", file=path)
     return tuple(der for der in found if read(der).subject_der)
 
 
