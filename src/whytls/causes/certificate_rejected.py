@@ -42,6 +42,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    at_rest=frozenset({"refused"}),
     references=("RFC 8446 section 4.4.2.4", "R8"),
     completed=True,
 )

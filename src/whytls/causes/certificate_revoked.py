@@ -36,6 +36,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    at_rest=frozenset({"revoked"}),
     references=("RFC 5280 section 5", "R8"),
 )
 

@@ -41,6 +41,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    at_rest=frozenset({"untrusted-root"}),
     references=("RFC 5280 section 6.1", "R8", "R17", "R26"),
     completed=True,
 )
