@@ -33,8 +33,10 @@ def commands() -> str:
         "After Ctrl-C the exit code is 130; when nobody reads the output any more (`| head`), 141.\n",
     ]
     for name in cli.COMMANDS:
-        command = import_module(f"whytls.cli.{name}").COMMAND
-        parts.append(f"## whytls {name}\n\n```text\n{parser(command).format_help()}```\n")
+        module = import_module(f"whytls.cli.{name}")
+        below = [import_module(f"whytls.cli.{file}") for file in getattr(module, "BELOW", {}).values()]
+        shown = (module.COMMAND, *(inner.COMMAND for inner in below))
+        parts += [f"## whytls {command.name}\n\n```text\n{parser(command).format_help()}```\n" for command in shown]
     return "\n".join(parts)
 
 

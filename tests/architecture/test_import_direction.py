@@ -19,7 +19,7 @@ STEPS = (
     {"capture", "inference", "probing", "topology", "filters"},
     {"causes"},
     {"verdict"},
-    {"errortext", "edge"},
+    {"errortext", "edge", "checking"},
     {"gateway", "report"},
     {"api"},
     {"serve", "fleet"},

@@ -1,6 +1,6 @@
 """The first word: finds the command, imports only that one, and sees that nothing but a plain line ends a failed call.
 
-Exit codes: 0 nothing failed, 1 failed handshakes were found, 2 the input or the call was wrong (or we have a bug). A call
+Exit codes: 0 nothing failed, 1 failures were found, 2 the input or the call was wrong (or we have a bug). A call
 that is broken off ends as the shell expects it: 130 after Ctrl-C, 141 when nobody reads the output any more.
 """
 
@@ -16,6 +16,7 @@ from whytls.exceptions import UsageError, WhytlsError
 # The only list of commands: module of this package, and its line in the overview.
 COMMANDS = {
     "diagnose": "why did TLS fail? reads a capture and names the cause of every failed handshake",
+    "check": "certificates, chains, keystores and truststores: what is wrong with them",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",
@@ -32,10 +33,11 @@ usage: whytls COMMAND ...
 examples:
   whytls diagnose edge.pcap
   tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -
+  whytls check api.example.com:443
   whytls explain sni-missing
 
 whytls COMMAND --help tells more.
-exit codes: 0 nothing failed, 1 failed handshakes found, 2 the input or the call was wrong.
+exit codes: 0 nothing failed, 1 failures found, 2 the input or the call was wrong.
 """
 
 

@@ -106,6 +106,8 @@ class Decision:
     deciding: Defect | None = None
     condition: Condition = ""  # it refuses only if this holds
     alerts: tuple[int | None, ...] = ()  # what it was seen to send for it; None: no alert, it closes the connection
+    code: str = ""  # the stack's own name of the error, where its profile knows it
+    words: str = ""  # and its text
 
 
 class View(NamedTuple):

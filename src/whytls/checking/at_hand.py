@@ -1,0 +1,44 @@
+"""Certificates at hand, from which chains are completed: looked up by name, so that a large store costs no search for each chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from whytls.pki.certificate import Certificate, read
+from whytls.pki.path import MOST_CERTIFICATES
+
+MOST_SAME_NAME = 16
+
+
+class AtHand:
+    """A set of certificates; ``above`` gives those of them that can stand above a chain."""
+
+    def __init__(self, certificates: Iterable[bytes] = ()) -> None:
+        self._named: dict[str, list[Certificate]] = {}
+        self._seen: set[bytes] = set()
+        self.add(certificates)
+
+    def add(self, certificates: Iterable[bytes]) -> None:
+        """Takes more certificates in."""
+        for der in certificates:
+            if der not in self._seen:
+                self._seen.add(der)
+                certificate = read(der)
+                known = self._named.setdefault(certificate.subject_canonical, [])
+                if certificate.subject_canonical and len(known) < MOST_SAME_NAME:
+                    known.append(certificate)
+
+    def above(self, chain: Sequence[bytes]) -> tuple[bytes, ...]:
+        """The certificates that can be issuers, step by step upwards, without those of the chain itself; at most 32."""
+        found: dict[bytes, None] = {}
+        waiting = [read(der).issuer_canonical for der in chain]
+        asked: set[str] = set()
+        while waiting and len(found) < MOST_CERTIFICATES:
+            name = waiting.pop(0)
+            if name and name not in asked:
+                asked.add(name)
+                for issuer in self._named.get(name, ()):
+                    if issuer.der not in chain and issuer.der not in found and len(found) < MOST_CERTIFICATES:
+                        found[issuer.der] = None
+                        waiting.append(issuer.issuer_canonical)
+        return tuple(found)
