@@ -46,7 +46,9 @@ def problem(
     title = f"{name}: {said_of_it}" if name else said_of_it
     confidence: Confidence = "proven" if defect.certain else "likely"
     found = named(cause, title, confidence, evidence, known, level=level, detail=detail, hop=hop, would_decide=would_decide)
-    return found._replace(detail=defect.detail, refused_by=tuple(sorted(habit(defect).refused_by)), defect=defect)
+    several = len(cause.declaration.defects | cause.declaration.at_rest) > 1
+    form = defect.detail or (defect.slug if several else "")
+    return found._replace(detail=form, refused_by=tuple(sorted(habit(defect).refused_by)), defect=defect)
 
 
 def named(
