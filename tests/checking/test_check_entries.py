@@ -76,7 +76,7 @@ def test_a_chain_that_leads_to_no_public_root_is_no_fault_without_anchors(put: P
 @pytest.mark.parametrize(
     ("make", "cause", "level", "confidence"),
     [
-        (lambda p: [issue("own", p.middle, san=(HOST,), ends=NOON - days(1), begins=NOON - days(9)), p.middle], "certificate-expired", "failure", "proven"),
+        (lambda p: [issue("own", p.middle, ends=NOON - days(1), begins=NOON - days(9)), p.middle], "certificate-expired", "failure", "proven"),
         (lambda p: [issue("own", p.middle, san=(HOST,), begins=NOON + days(1)), p.middle], "certificate-not-yet-valid", "failure", "proven"),
         (lambda p: [p.server, p.other], "chain-wrong-intermediate", "failure", "proven"),
         (lambda p: [issue("own", san=(HOST,))], "certificate-self-signed", "failure", "proven"),
