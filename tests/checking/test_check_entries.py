@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import whytls
 from authority import AT, CLIENT, NOON, SERVER, Issued, corrupted, crl, days, issue, rsa_key
@@ -23,32 +22,6 @@ HOST = "shop.meadow.example"
 WHEN = NOON
 STORES = Path(__file__).parents[1] / "pki" / "stores"
 Put = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def pki() -> SimpleNamespace:
-    root = issue("Meadow Root", ca=True)
-    middle = issue("Meadow Issuing 1", root, ca=True)
-    return SimpleNamespace(
-        root=root, middle=middle, server=issue(HOST, middle, san=(HOST,), usage=(SERVER,)), client=issue("till 7", middle, usage=(CLIENT,)),
-        stranger=issue("Heath Root", ca=True), other=issue("Heath Issuing", issue("Heath Root", ca=True), ca=True),
-    )  # fmt: skip
-
-
-@pytest.fixture
-def put(tmp_path: Path) -> Put:
-    """Writes certificates, and the key of ``key``, into a file."""
-
-    def write(name: str, *issued: Issued | bytes, key: Issued | None = None) -> str:
-        import ssl
-
-        text = "".join(ssl.DER_cert_to_PEM_cert(one if isinstance(one, bytes) else one.der) for one in issued)
-        if key is not None:
-            text += key.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        (tmp_path / name).write_text(text)
-        return str(tmp_path / name)
-
-    return write
 
 
 def check(*sources: str, **wanted: object) -> list[CheckResult]:
