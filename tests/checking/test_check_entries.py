@@ -214,3 +214,24 @@ def test_a_configuration_whose_files_are_not_there_is_told(tmp_path: Path, put: 
 def test_a_moment_is_one_for_all(put: Put, pki: SimpleNamespace) -> None:
     results = check(put("a.pem", pki.server, pki.middle), put("b.pem", pki.client, pki.middle))
     assert {result.at for result in results} == {AT}
+
+
+def test_one_certificate_of_a_folder_is_presented_by_nobody(tmp_path: Path, put: Put, pki: SimpleNamespace) -> None:
+    put("server.pem", pki.server)
+    assert {result.subject: told(result) for result in check(str(tmp_path))} == {f"CN={HOST},O=Meadow": []}
+    assert told(check(str(tmp_path / "server.pem"))[0]) == [("warning", "chain-incomplete", "likely")]
+    put("ca.pem", pki.middle)
+    assert all(told(result) == [] for result in check(str(tmp_path)))
+    put("key.pem", pki.server, key=pki.server)  # this one is
+    assert [told(result) for result in check(str(tmp_path)) if result.kind == "key"] == [[("failure", "chain-incomplete", "proven")]]
+
+
+def test_a_folder_against_anchors_completes_each_chain_from_the_folder(tmp_path: Path, put: Put, pki: SimpleNamespace) -> None:
+    trust = put("trust.pem", pki.root)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "server.pem").write_text(pki.server.pem)
+    (result,) = check(str(folder), trust=trust)
+    assert told(result)[0][:2] == ("failure", "chain-incomplete")
+    (folder / "ca.pem").write_text(pki.middle.pem)
+    assert all(told(result) == [] for result in check(str(folder), trust=trust))

@@ -17,7 +17,7 @@ reason. `client-certificate-rejected`: there the server breaks off, after the cl
 
 Fix
 ---
-Look at the certificate itself: `openssl s_client -connect HOST:PORT -showcerts` as the client would, or the client's own error message.
+Look at the certificate itself: `whytls check HOST:PORT` as the client would, or the client's own error message.
 
 References
 ----------
@@ -64,7 +64,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         confidence="possible" if refused.late else "likely",
         assumptions=("what it minded was the certificate", "which fault it has cannot be seen"),
         detail="after-finishing" if refused.late else "",
-        would_decide="the certificate: a key log of this connection (SSLKEYLOGFILE), or openssl s_client -connect HOST:PORT -showcerts; or the client's error message",
+        would_decide="the certificate: a key log of this connection (SSLKEYLOGFILE), or whytls check HOST:PORT; or the client's error message",
         settled_by_later=True,
     )
 

@@ -121,7 +121,7 @@ def _hidden(context: Context, refused: CertificateRefusal) -> Finding:
         facts={"root": "hidden by TLS 1.3", "leaf": "", "defect": None},
         assumptions=("the chain, which TLS 1.3 hides, is complete",),
         detail="alert-only",
-        would_decide="the certificates: a key log of this connection, or openssl s_client -connect HOST:PORT -showcerts",
+        would_decide="the certificates: a key log of this connection, or whytls check HOST:PORT",
     )
 
 
@@ -130,7 +130,7 @@ def fix(finding: Finding, context: Context) -> Fix:
     if finding.detail == "alert-only":
         return Fix(
             "client",
-            "look at the server's chain first, with openssl s_client -connect HOST:PORT -showcerts: if it is complete, add its root "
+            "look at the server's chain first, with whytls check HOST:PORT: if it is complete, add its root "
             "to the truststore of the side that refused; if it is self-signed or stops short, mend it on the server",
             "check",
         )

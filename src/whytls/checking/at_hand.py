@@ -11,16 +11,20 @@ MOST_SAME_NAME = 16
 
 
 class AtHand:
-    """A set of certificates; ``above`` gives those of them that can stand above a chain."""
+    """A set of certificates; ``above`` gives those of them that can stand above a chain. They are read when it is first asked."""
 
     def __init__(self, certificates: Iterable[bytes] = ()) -> None:
         self._named: dict[str, list[Certificate]] = {}
         self._seen: set[bytes] = set()
-        self.add(certificates)
+        self._unread: list[Iterable[bytes]] = [certificates]
 
     def add(self, certificates: Iterable[bytes]) -> None:
         """Takes more certificates in."""
-        for der in certificates:
+        self._unread.append(certificates)
+
+    def _read(self) -> None:
+        waiting, self._unread = [der for some in self._unread for der in some], []
+        for der in waiting:
             if der not in self._seen:
                 self._seen.add(der)
                 certificate = read(der)
@@ -30,6 +34,7 @@ class AtHand:
 
     def above(self, chain: Sequence[bytes]) -> tuple[bytes, ...]:
         """The certificates that can be issuers, step by step upwards, without those of the chain itself; at most 32."""
+        self._read()
         found: dict[bytes, None] = {}
         waiting = [read(der).issuer_canonical for der in chain]
         asked: set[str] = set()

@@ -55,7 +55,7 @@ class Judge:
     def __init__(self, ask: Ask, source: str, form: str, at_hand: AtHand, *, alone: bool) -> None:
         self._ask, self._source, self._form, self._hand = ask, source, form, at_hand
         self._alone = alone  # a file that was named, and none of a folder's many: what is in it is meant to be presented
-        self._known: dict[tuple[tuple[bytes, ...], Purpose, str | None], _Analysis] = {}
+        self._known: dict[tuple[tuple[bytes, ...], Purpose, str | None, bool], _Analysis] = {}
 
     def entry(self, entry: Entry) -> CheckResult:
         """The result of one entry."""
@@ -75,16 +75,20 @@ class Judge:
         """The result of a chain that somebody presents, or could."""
         host = self._ask.host if begun.purpose == "server" else None
         begun = replace(begun, host=host)
-        found = self._analysis(entry.chain, begun.purpose, host)
         presented = begun.kind in ("key", "endpoint") or bool(entry.role) or len(entry.chain) > 1
+        loose = not presented and not self._alone
+        judged = self._completed(entry.chain) if loose and self._ask.anchors is not None else entry.chain
+        found = self._analysis(judged, begun.purpose, host, whole=not loose or self._ask.anchors is not None)
         problems = [*self._of_key(begun, entry)]
         notes = [note for note in begun.notes if note not in {p.defect.facts.get("problem") for p in problems if p.defect is not None}]
         for defect in (*found.report.defects, *revoked(found.statuses, found.report.certificates)):
-            level = level_of(defect, presented=presented)
-            if level is None or (not presented and not self._alone and not defect.certain and defect.slug == "missing-intermediate"):
+            level = level_of(defect, presented=presented or self._ask.anchors is not None)
+            if loose and defect.slug == "missing-intermediate" and self._ask.anchors is None:
+                continue  # one certificate of a folder: nobody presents it like this
+            if level is None:
                 notes.append(_note(defect, found.report))
                 continue
-            level = "warning" if defect.slug == "self-signed-leaf" and not (presented or self._alone) else level
+            level = "warning" if loose and defect.slug == "self-signed-leaf" else level
             problems.append(self._problem(defect, begun, level))
         problems += self._of_server_names(begun, entry)
         problems += self._soon(begun, entry.chain)
@@ -103,30 +107,38 @@ class Judge:
         usages = read(entry.chain[0]).extended_key_usage if entry.chain else None
         return "client" if usages is not None and CLIENT_AUTH in usages and SERVER_AUTH not in usages else "server"
 
-    def _analysis(self, chain: tuple[bytes, ...], purpose: Purpose, host: str | None) -> _Analysis:
-        key = (chain, purpose, host)
+    def _analysis(self, chain: tuple[bytes, ...], purpose: Purpose, host: str | None, *, whole: bool) -> _Analysis:
+        """``whole``: the chain is all that is presented; else what is missing in it is not asked for."""
+        key = (chain, purpose, host, whole)
         if key not in self._known:
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
-            self._known[key] = self._analysed(chain, purpose, host)
+            self._known[key] = self._analysed(chain, purpose, host, whole)
         return self._known[key]
 
-    def _analysed(self, chain: tuple[bytes, ...], purpose: Purpose, host: str | None) -> _Analysis:
+    def _analysed(self, chain: tuple[bytes, ...], purpose: Purpose, host: str | None, whole: bool) -> _Analysis:
         ask, notes = self._ask, []
         if ask.fetch:
             notes = self._fetched(chain)
-        known = self._hand.above(chain)
-        report = examine(chain, at=ask.at, host=host, anchors=ask.anchors, purpose=purpose, known=known)
+        known: tuple[bytes, ...] = ()
+        report = examine(chain, at=ask.at, host=host, anchors=ask.anchors, purpose=purpose)
+        if report.slugs & ARRANGEMENT and (whole or not report.has("missing-intermediate")):
+            known = self._hand.above(chain)
+            report = examine(chain, at=ask.at, host=host, anchors=ask.anchors, purpose=purpose, known=known) if known else report
         standing = statuses(report.path_certificates, ask.revocation, at=ask.at, anchored=report.ends_at == "anchor") if ask.revocation else ()
         decided = () if ask.anchors is None else tuple(
             decide(profile, chain, ask.anchors, at=ask.at, host=host, purpose=purpose) for profile in applicable(purpose)
         )  # fmt: skip
         repair = None
-        if report.slugs & ARRANGEMENT:
+        if known or report.slugs & ARRANGEMENT - {"missing-intermediate"}:
             above = () if ask.anchors is None else AtHand(ask.anchors).above([*chain, *known])
             repair = repaired(chain, at=ask.at, given=[*known, *above], anchors=ask.anchors if ask.anchors is None else above, purpose=purpose)
         names = families(host, report.certificates[0]) if host else ()
         return _Analysis(report, standing, decided, names, repair, tuple(notes))
+
+    def _completed(self, chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """One certificate of a folder with its issuers out of the same folder: so its owner could present it."""
+        return repaired(chain, at=self._ask.at, given=self._hand.above(chain)).chain or chain
 
     def _fetched(self, chain: tuple[bytes, ...]) -> list[str]:
         """Fetches the issuers that the chain lacks; says what went wrong."""

@@ -290,7 +290,7 @@ def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal,
     """No chain to judge: only an alert that names the defect speaks."""
     if refused.alert is not None and refused.alert in names:
         return _named_only(handshake, context, refused, names, decide)
-    return CannotTell("the certificate, which TLS 1.3 hides: a key log of this connection, or openssl s_client -connect HOST:PORT -showcerts")
+    return CannotTell("the certificate, which TLS 1.3 hides: a key log of this connection, or whytls check HOST:PORT")
 
 
 def _named_only(handshake: Handshake, context: Context, refused: CertificateRefusal, names: frozenset[int], decide: str) -> Answer:
@@ -308,7 +308,7 @@ def _named_only(handshake: Handshake, context: Context, refused: CertificateRefu
         detail="alert-only",
         owners=(refused.whose,),
         would_decide=decide
-        or "the certificate, which TLS 1.3 hides: a key log of this connection, or openssl s_client -connect HOST:PORT -showcerts",
+        or "the certificate, which TLS 1.3 hides: a key log of this connection, or whytls check HOST:PORT",
     )
 
 
