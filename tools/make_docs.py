@@ -44,7 +44,8 @@ def causes() -> dict[str, str]:
     """docs/causes/: file name and text."""
     known = [api.explain(slug) for slug in slugs()]
     files = {f"{page.slug}.md": NOTE.format(source=_source(page.slug)) + "\n" + pages.markdown(page) for page in known}
-    text = "A cause is what `whytls diagnose` names for a failed handshake. `whytls explain CAUSE` prints the same pages.\n\n"
+    text = "A cause is what `whytls diagnose` names for a failed handshake, and `whytls check` for certificates at rest.\n"
+    text += "`whytls explain CAUSE` prints the same pages.\n\n"
     files["README.md"] = NOTE.format(source="src/whytls/causes") + "\n# Causes\n\n" + text + pages.listing(known, "markdown")
     return files
 

@@ -30,7 +30,7 @@ def examined(endpoint: Address, asked: Ask) -> CheckResult:
     name = called if called is not None and is_name(called) else None
     shown = ask(endpoint, name)
     if not shown.chain:
-        return _without_chain(shown, asked)
+        return without_chain(shown, asked)
     entry = Entry("certificate", shown.chain, Place(str(endpoint)))
     begun = CheckResult(str(endpoint), "endpoint", "endpoint", entry.place, asked.at, "server", chain=shown.chain, notes=tuple(_notes(shown)))
     judge = Judge(asked._replace(host=called), str(endpoint), "endpoint", AtHand(asked.given), alone=True)
@@ -60,7 +60,7 @@ def _without_name(named_one: Shown, other: Shown) -> list[str]:
     return []
 
 
-def _without_chain(shown: Shown, asked: Ask) -> CheckResult:
+def without_chain(shown: Shown, asked: Ask) -> CheckResult:
     """Nothing was shown: under the cause that it would have in a recording."""
     slug, confidence, facts, detail = _cause(shown)
     from whytls.causes import load

@@ -130,6 +130,11 @@ def ask(endpoint: Address, server_name: str | None, *, connect: float = CONNECT,
     return last
 
 
+def talk(endpoint: Address, server_name: str | None, connected: socket.socket, *, in_all: float = IN_ALL) -> Shown:
+    """The same over a connection that there is already; the socket must not block."""
+    return _Talk(Shown(endpoint, server_name), connected, time.monotonic() + in_all).shown()
+
+
 class _Talk:
     """One handshake over a connected socket."""
 
