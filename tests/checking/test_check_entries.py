@@ -211,6 +211,18 @@ def test_a_configuration_whose_files_are_not_there_is_told(tmp_path: Path, put: 
     assert "no.pem" in second.problems[0].title
 
 
+def test_a_private_key_in_its_own_file_is_found_by_its_public_key(tmp_path: Path, put: Put, pki: SimpleNamespace) -> None:
+    key = put("key.pem", key=pki.server)
+    (lone,) = check(key)
+    assert (lone.level, lone.chain) == (None, ())
+    assert "--with" in lone.notes[-1]
+    (known,) = check(key, with_=[put("a.pem", pki.server, pki.middle)])
+    assert known.notes[-1] == f"the private key of CN={HOST},O=Meadow"
+    (foreign,) = check(key, with_=[put("b.pem", pki.client, pki.middle)])
+    assert told(foreign) == [("failure", "certificate-unusable", "proven")]
+    assert {result.level for result in check(str(tmp_path)) if not result.chain} == {None}
+
+
 def test_a_moment_is_one_for_all(put: Put, pki: SimpleNamespace) -> None:
     results = check(put("a.pem", pki.server, pki.middle), put("b.pem", pki.client, pki.middle))
     assert {result.at for result in results} == {AT}

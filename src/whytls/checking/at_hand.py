@@ -16,6 +16,7 @@ class AtHand:
     def __init__(self, certificates: Iterable[bytes] = ()) -> None:
         self._named: dict[str, list[Certificate]] = {}
         self._seen: set[bytes] = set()
+        self._keyed: dict[str, Certificate] = {}
         self._unread: list[Iterable[bytes]] = [certificates]
 
     def add(self, certificates: Iterable[bytes]) -> None:
@@ -28,9 +29,16 @@ class AtHand:
             if der not in self._seen:
                 self._seen.add(der)
                 certificate = read(der)
+                if certificate.key_sha256:
+                    self._keyed.setdefault(certificate.key_sha256, certificate)
                 known = self._named.setdefault(certificate.subject_canonical, [])
                 if certificate.subject_canonical and len(known) < MOST_SAME_NAME:
                     known.append(certificate)
+
+    def of_key(self, key_sha256: str) -> Certificate | None:
+        """A certificate with this public key."""
+        self._read()
+        return self._keyed.get(key_sha256) if key_sha256 else None
 
     def above(self, chain: Sequence[bytes]) -> tuple[bytes, ...]:
         """The certificates that can be issuers, step by step upwards, without those of the chain itself; at most 32."""

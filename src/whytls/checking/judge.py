@@ -26,7 +26,7 @@ from whytls.pki.notes import said
 from whytls.pki.profiles import Decision, applicable, decide
 from whytls.pki.repair import Repair, repaired
 from whytls.pki.revocation import Status, revoked, statuses
-from whytls.pki.store import Entry, Store
+from whytls.pki.store import WORDS, Entry, Store
 
 DAY = 86_400 * SECOND
 MOST_REMEMBERED = 2048  # analyses: a folder that holds one chain a thousand times is judged once
@@ -164,8 +164,21 @@ class Judge:
         why = entry.warnings[0] if entry.warnings else "there is no certificate for this private key"
         if NOT_READ in why:
             return begun
+        if not entry.role and begun.kind == "key" and self._form in ("PEM", "DER", "folder"):
+            return self._lone_key(begun, entry)
         defect = Defect("no-certificate", facts={"problem": why}, detail="missing")
         return replace(begun, problems=(self._problem(defect, begun, "failure"),), notes=entry.warnings[1:])
+
+    def _lone_key(self, begun: CheckResult, entry: Entry) -> CheckResult:
+        """A private key in a file of its own, as servers are given it: which certificate at hand it belongs to."""
+        own = self._hand.of_key(entry.public_key)
+        if own is not None:
+            return replace(begun, notes=(*entry.warnings, f"the private key of {own.subject}"))
+        closed = "it was not opened, so that it is not known whose it is" if not entry.public_key else ""
+        why = closed or "a private key, and none of the certificates at hand is its own"
+        if closed or not (self._alone and self._ask.given):
+            return replace(begun, notes=(*entry.warnings, f"{why}: name its certificate with --with" if self._alone else why))
+        return replace(begun, problems=(self._problem(Defect("key-differs", facts={"problem": why}), begun, "failure"),), notes=entry.warnings)
 
     def _anchor(self, begun: CheckResult, entry: Entry) -> CheckResult:
         """A certificate that is trusted, or a CA's that stands alone."""
@@ -179,7 +192,9 @@ class Judge:
         if certificate.not_yet_valid(begun.at):
             found.append(Defect("not-yet-valid", 0, certificate.sha256, "root", facts))
         no_ca = certificate.subject_der and not certificate.is_ca and certificate.version != 1
-        problems = [self._problem(defect, begun, "failure") for defect in found]
+        # The system's own stores have some that have ended at any time; nobody mends them by hand, and nothing leads to them.
+        grave = "warning" if begun.source in WORDS else "failure"
+        problems = [self._problem(defect, begun, grave) for defect in found]
         if no_ca and begun.kind == "trusted":
             foreign = Defect("issuer-not-ca", 0, certificate.sha256, "anchor", {"position": "anchor"})
             if certificate.self_issued:

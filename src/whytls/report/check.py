@@ -79,6 +79,8 @@ class CheckReport:
 
     def close(self, warnings: Sequence[str] = (), error: str | None = None) -> None:
         """Write everything."""
+        if not self.shown and error is not None:
+            return  # the error says it all
         style = self._style
         for group in self._groups.values():
             folded = f"the same in {many(group.count, 'place')}: {', '.join(group.places)}{' …' if group.count > len(group.places) else ''}"
@@ -164,7 +166,7 @@ def _sound(result: CheckResult, style: Style) -> str:
     parts.append({True: "the key fits", False: "", None: "key not opened" if result.key else ""}[result.key_fits])
     parts.append("trusted" if result.kind == "trusted" else "")
     text = "   ".join(part for part in parts if part)
-    return style.paint("✓", "green", "bold") + f" {text}"
+    return (style.paint("✓", "green", "bold") if result.chain else style.paint("·", "dim")) + f" {text}"
 
 
 def _block(result: CheckResult, style: Style, verbose: bool) -> tuple[list[str], list[str]]:
