@@ -13,11 +13,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 import whytls
-from authority import NOON
+from authority import NOON, issue
 from whytls import CheckResult, UsageError
 from whytls.exceptions import InputError
 from whytls.pki.readers import live
@@ -335,3 +337,28 @@ def test_an_nginx_that_rejects_whom_it_does_not_know(put: Put, pki: SimpleNamesp
     assert any("without server_name" in note and "unrecognized_name" in note for note in result.notes)
     assert [p.cause for p in unknown.problems] == ["sni-unknown"]
     assert [(r.alias, r.level, r.chain) for r in at_rest] == [(HOST, None, result.chain)]
+
+
+def test_missing_issuers_are_fetched_only_where_that_is_allowed(put: Put, pki: SimpleNamespace) -> None:
+    asked: list[bytes] = []
+
+    def handle(connected: socket.socket) -> None:
+        asked.append(connected.recv(4096).split(b" ")[1])
+        body = pki.middle.der if asked[-1] == b"/middle.cer" else b""
+        connected.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with listening(handle) as port:
+        place = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(f"http://127.0.0.1:{port}/middle.cer"))
+        own = issue("own", pki.middle, san=(HOST,), extra=(x509.AuthorityInformationAccess([place]),))
+        source = put("own.pem", own, key=own)
+        (closed,) = whytls.check(source, at=NOON)
+        (public,) = whytls.check(source, at=NOON, fetch_issuers=True)
+        assert asked == []  # not without permission, and not from a private address
+        (fetched,) = whytls.check(source, at=NOON, fetch_issuers=True, allow_private=True)
+    assert asked == [b"/middle.cer"]
+    assert [(r.problems[0].cause, r.problems[0].confidence) for r in (closed, public, fetched)] == [
+        ("chain-incomplete", "likely"), ("chain-incomplete", "likely"), ("chain-incomplete", "proven"),
+    ]  # fmt: skip
+    assert any("127.0.0.1" in note for note in public.notes)
+    assert fetched.repair is not None
+    assert fetched.repair.chain == (own.der, pki.middle.der)
