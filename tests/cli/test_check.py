@@ -194,6 +194,12 @@ def test_what_a_certificate_says_cannot_steer_the_terminal(said: Said, tmp_path:
     assert "\\x1b[2J" in out
 
 
+@pytest.mark.parametrize(("word", "command"), [(stored("api.pem"), "check"), ("a.example:443", "check"), (stored("README.md"), "diagnose")])
+def test_a_forgotten_command_is_guessed(capsys: pytest.CaptureFixture[str], word: str | Path, command: str) -> None:
+    assert main([str(word)]) == 2
+    assert f"did you mean: whytls {command} {word}" in capsys.readouterr().err
+
+
 def test_check_is_not_imported_by_diagnose_nor_ssl_libraries_by_check(said: Said) -> None:
     import subprocess
     import sys

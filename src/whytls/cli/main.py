@@ -102,11 +102,24 @@ def complain(problem: str) -> int:
 
 def _unknown(word: str) -> UsageError:
     if os.path.exists(word):
-        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls diagnose {word}")
+        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls {'check' if _holds_certificates(word) else 'diagnose'} {word}")
+    host, _, port = word.rpartition(":")
+    if host and port.isdigit():
+        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls check {word}")
     from difflib import get_close_matches
 
     near = get_close_matches(word, COMMANDS, 1)
     return UsageError(f"{word!r} is no command", hint=f"did you mean {near[0]}?" if near else "whytls --help lists them")
+
+
+def _holds_certificates(path: str) -> bool:
+    """Whether a file begins like certificates or a store of them, and not like a capture."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(4096)
+    except OSError:
+        return False
+    return begin[:1] == b"\x30" or begin[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce") or b"-----BEGIN " in begin
 
 
 def _our_bug(error: Exception) -> int:
