@@ -20,7 +20,6 @@ from whytls.pki.certificate import CLIENT_AUTH, SECOND, SERVER_AUTH, Certificate
 from whytls.pki.chain import ChainReport, examine
 from whytls.pki.defect import Defect, Purpose
 from whytls.pki.families import FamilyMatch, families
-from whytls.pki.key import CLOSED
 from whytls.pki.name import match
 from whytls.pki.notes import said
 from whytls.pki.profiles import Decision, applicable, decide
@@ -306,8 +305,3 @@ def _grave_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 def at_hand(store: Store, ask: Ask) -> AtHand:
     """What chains of a store are completed from: its own certificates and what was given besides."""
     return AtHand([*store.certificates, *ask.given])
-
-
-def closed_key(result: CheckResult) -> bool:
-    """Whether nothing opened the private key, so that nobody knows whether it fits."""
-    return result.key == CLOSED

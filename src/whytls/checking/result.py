@@ -64,7 +64,6 @@ class CheckResult:
     decisions: tuple[Decision, ...] = ()  # by profile; empty where no anchors are given
     names: tuple[FamilyMatch, ...] = ()  # by client family; empty without a host
     repair: Repair | None = field(default=None, repr=False)  # where the chain is not as it should be
-    chain_elsewhere: bool = False  # the same was said of another entry before
 
     @property
     def own(self) -> Certificate | None:
