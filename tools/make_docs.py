@@ -33,8 +33,10 @@ def commands() -> str:
         "After Ctrl-C the exit code is 130; when nobody reads the output any more (`| head`), 141.\n",
     ]
     for name in cli.COMMANDS:
-        command = import_module(f"whytls.cli.{name}").COMMAND
-        parts.append(f"## whytls {name}\n\n```text\n{parser(command).format_help()}```\n")
+        module = import_module(f"whytls.cli.{name}")
+        below = [import_module(f"whytls.cli.{file}") for file in getattr(module, "BELOW", {}).values()]
+        shown = (module.COMMAND, *(inner.COMMAND for inner in below))
+        parts += [f"## whytls {command.name}\n\n```text\n{parser(command).format_help()}```\n" for command in shown]
     return "\n".join(parts)
 
 
@@ -42,7 +44,8 @@ def causes() -> dict[str, str]:
     """docs/causes/: file name and text."""
     known = [api.explain(slug) for slug in slugs()]
     files = {f"{page.slug}.md": NOTE.format(source=_source(page.slug)) + "\n" + pages.markdown(page) for page in known}
-    text = "A cause is what `whytls diagnose` names for a failed handshake. `whytls explain CAUSE` prints the same pages.\n\n"
+    text = "A cause is what `whytls diagnose` names for a failed handshake, and `whytls check` for certificates at rest.\n"
+    text += "`whytls explain CAUSE` prints the same pages.\n\n"
     files["README.md"] = NOTE.format(source="src/whytls/causes") + "\n# Causes\n\n" + text + pages.listing(known, "markdown")
     return files
 

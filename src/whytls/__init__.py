@@ -1,4 +1,4 @@
-"""Why did TLS fail? Give it a capture; it says in one sentence why, on which hop, proves it, and writes the fix.
+"""Why did TLS fail? Give it a capture, a certificate or a keystore; it says in one sentence why, on which hop, proves it, and writes the fix.
 
 The names below are the public ones; they are loaded at first use, so that ``import whytls`` costs nothing.
 """
@@ -8,21 +8,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from whytls.api import CausePage, Run, diagnose, explain
+    from whytls.api import CausePage, Run, check, check_pair, diagnose, explain
+    from whytls.checking.pairs import PairResult
+    from whytls.checking.result import CheckResult, Problem
+    from whytls.checking.run import Check
     from whytls.exceptions import DamagedInput, InputError, Malformed, UsageError, WhytlsError
     from whytls.model import Alternative, Artefact, Diagnosis, Endpoint, Event, Evidence, Fix, Handshake
+    from whytls.pki.password import Password
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "whytls.api": ("CausePage", "Run", "diagnose", "explain"),
+    "whytls.api": ("CausePage", "Run", "check", "check_pair", "diagnose", "explain"),
+    "whytls.checking.pairs": ("PairResult",),
+    "whytls.checking.result": ("CheckResult", "Problem"),
+    "whytls.checking.run": ("Check",),
     "whytls.exceptions": ("DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"),
     "whytls.model": ("Alternative", "Artefact", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake"),
+    "whytls.pki.password": ("Password",),
 }
 __all__ = [
     "Alternative",
     "Artefact",
     "CausePage",
+    "Check",
+    "CheckResult",
     "DamagedInput",
     "Diagnosis",
     "Endpoint",
@@ -32,10 +42,15 @@ __all__ = [
     "Handshake",
     "InputError",
     "Malformed",
+    "PairResult",
+    "Password",
+    "Problem",
     "Run",
     "UsageError",
     "WhytlsError",
     "__version__",
+    "check",
+    "check_pair",
     "diagnose",
     "explain",
 ]

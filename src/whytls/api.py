@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     import os
     from datetime import datetime
 
+    from whytls.checking.pairs import PairResult
+    from whytls.checking.result import Ask
+    from whytls.checking.run import Check
     from whytls.filters import Filters
+    from whytls.pki.defect import Purpose
+    from whytls.pki.password import Password
     from whytls.stores import Given, Stores
     from whytls.topology import Topology
     from whytls.verdict import Verdict
@@ -64,6 +69,99 @@ def diagnose(
     who = _topology(router, message_processor, backend, topology)
     known = _Known(_anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), _time(at))
     return Run([str(p) for p in paths], who, known, all, filters, progress)
+
+
+def check(
+    *sources: str | os.PathLike[str],
+    expect_host: str | None = None,
+    purpose: Purpose | None = None,
+    trust: str | None = None,
+    with_: Sequence[str] = (),
+    crl: Sequence[str] = (),
+    ocsp: Sequence[str] = (),
+    at: str | datetime | None = None,
+    warn_days: int = 30,
+    fetch_issuers: bool = False,
+    allow_private: bool = False,
+    password: Password | None = None,
+    key_password: Password | None = None,
+) -> Check:
+    """Judge certificates at rest, and those that an endpoint shows: what is wrong with them, who can mend it, and how.
+
+    ``sources`` are files, folders, HOST:PORT, or the words system, certifi and java. ``expect_host`` is the name that clients
+    call; ``purpose`` whose certificates they are (``None``: as they say themselves); ``trust`` a store with the other side's anchors,
+    without which nothing is said about trust; ``with_`` files with other certificates at hand (the option is ``--with``); ``crl`` and ``ocsp``
+    files with revocation lists and responses; ``at`` the time at which they are judged, by default now; what ends within ``warn_days``
+    is a warning. Only ``fetch_issuers`` lets issuers be fetched, from the public internet, or with ``allow_private`` from anywhere.
+    The value is iterated lazily and gives a ``CheckResult`` for each entry.
+
+    Raises:
+        InputError: a source is no store or cannot be read; while iterating.
+        UsageError: a time, a number of days or a source is none.
+    """
+    if not sources:
+        raise UsageError("there is nothing to check", hint="name a file, a folder, HOST:PORT, or system")
+    from whytls.checking.run import Check, endpoint_of
+
+    asked = _ask(expect_host, purpose, trust, with_, crl, ocsp, at, warn_days, fetch_issuers, allow_private)
+    named = [str(source) for source in sources]
+    for source in named:
+        endpoint_of(source)  # a call that cannot be is refused before anything is read
+    return Check(named, asked, password, key_password)
+
+
+def check_pair(
+    presents: str | os.PathLike[str],
+    trusts: str | os.PathLike[str],
+    *,
+    host: str | None = None,
+    usage: Purpose | None = None,
+    as_: str | None = None,
+    presents_alias: str | None = None,
+    with_: Sequence[str] = (),
+    crl: Sequence[str] = (),
+    ocsp: Sequence[str] = (),
+    at: str | datetime | None = None,
+    presents_password: Password | None = None,
+    trusts_password: Password | None = None,
+) -> Iterator[PairResult]:
+    """Judge what one side presents by what the other side trusts, for every stack that is known.
+
+    ``presents`` is a store or HOST:PORT, ``trusts`` a store; ``usage`` says whose certificate it is, by default the server's; ``as_``
+    names one of the four pairs of a gateway (router-client, client-router, target-processor, processor-target: who presents, who trusts)
+    and the usage with it. Each entry with a private key is judged, or the one of that alias. The rest is as in ``check``.
+
+    Raises:
+        InputError: a store cannot be read, or has nothing to present or to trust.
+        UsageError: a time, an alias or a pair is none.
+    """
+    from whytls.checking.pairs import pairs, roles_of
+
+    roles = roles_of(as_, usage)
+    asked = _ask(host, roles.usage, None, with_, crl, ocsp, at, 0, False, False)
+    return pairs(str(presents), str(trusts), asked, roles, alias=presents_alias, passwords=(presents_password, trusts_password))
+
+
+def _ask(
+    host: str | None, purpose: Purpose | None, trust: str | None, with_: Sequence[str], crl: Sequence[str], ocsp: Sequence[str],
+    at: str | datetime | None, warn_days: int, fetch: bool, allow_private: bool,
+) -> Ask:  # fmt: skip
+    from time import time_ns
+
+    from whytls.checking.result import Ask
+    from whytls.pki.readers.revocation import read_revocation
+    from whytls.pki.store import read_store
+
+    if purpose not in (None, "server", "client"):
+        raise UsageError(f"{purpose!r} is no purpose", hint="server or client")
+    if host is not None and (not host or host.startswith("*") or any(sign in host for sign in "/ ") or (":" in host and host.count(":") == 1)):
+        raise UsageError(f"{host[:100]!r} is no host name", hint="a name or an address, without port: api.example.com")
+    if not 0 <= warn_days <= 36_500:
+        raise UsageError(f"{warn_days} is no number of days", hint="from 0 to 36,500")
+    when = _time(at)
+    given = [der for source in with_ for der in read_store(source).certificates]
+    said = tuple(found for source in (*crl, *ocsp) for found in read_revocation(source))
+    return Ask(when if when is not None else time_ns(), purpose, host, _anchors(trust), given, said, warn_days, fetch, allow_private)
 
 
 def _topology(router: Sequence[str], message_processor: Sequence[str], backend: Sequence[str], file: str | None) -> Topology | None:

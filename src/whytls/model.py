@@ -199,6 +199,7 @@ class Evidence(NamedTuple):
     frames: tuple[int, ...] = ()
     file: str = ""
     certificate: str | None = None  # SHA-256 of the DER, hexadecimal, where the statement is about one
+    line: int | None = None  # in ``file``, from 1, where it is a text
 
 
 class Artefact(NamedTuple):

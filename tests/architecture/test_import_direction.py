@@ -20,7 +20,7 @@ STEPS = (
     {"capture", "inference", "probing", "topology", "stores", "filters"},
     {"causes"},
     {"verdict"},
-    {"errortext", "edge"},
+    {"errortext", "edge", "checking"},
     {"gateway", "report"},
     {"api"},
     {"serve", "fleet"},

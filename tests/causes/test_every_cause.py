@@ -25,15 +25,18 @@ SPEAKS = {row.slug for room in ROOMS.values() for row in room.SPEAKS}
 SILENT = {row.slug for room in ROOMS.values() for row in room.SILENT}
 
 
+AT_REST_ONLY = {cause.slug for cause in load_all() if not cause.declaration.phases}  # tests/checking makes them speak
+
+
 def test_each_speaks_somewhere() -> None:
-    assert set(slugs()) == SPEAKS
+    assert set(slugs()) - AT_REST_ONLY == SPEAKS
 
 
 def test_each_is_silent_somewhere() -> None:
-    assert set(slugs()) == SILENT
+    assert set(slugs()) - AT_REST_ONLY == SILENT
 
 
-@pytest.mark.parametrize("cause", load_all(), ids=lambda cause: cause.slug)
+@pytest.mark.parametrize("cause", [c for c in load_all() if c.slug not in AT_REST_ONLY], ids=lambda cause: cause.slug)
 def test_each_is_tested_among_its_kind(cause: LoadedCause) -> None:
     # unexplained has no class of its own; it counts as the place where most handshakes end
     assert any(row.slug == cause.slug for row in ROOMS[cause.declaration.cause_class].SPEAKS)
@@ -48,7 +51,7 @@ def test_each_neighbour_that_its_page_names_exists(cause: LoadedCause) -> None:
 @pytest.mark.parametrize("cause", load_all(), ids=lambda cause: cause.slug)
 def test_each_declares_what_can_happen(cause: LoadedCause) -> None:
     declared = cause.declaration
-    assert declared.phases
+    assert declared.phases or (declared.at_rest and not declared.defects)
     assert declared.owners
     assert "finished" in declared.phases or not declared.completed
     assert not declared.title.endswith(".")

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
+from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -211,6 +212,32 @@ def test_nginx_follows_one_intermediate(pki: SimpleNamespace) -> None:
     assert (report.by("nginx").condition, report.alerts("nginx")) == ("verify-depth", {None})
     assert told(report) == [("trusts", "raise-depth", False)]
     assert report.mended is True
+
+
+def test_a_stack_with_a_profile_decides_as_its_profile_and_says_its_words(pki: SimpleNamespace) -> None:
+    partial = issue("own", pki.middle, san=("s*.meadow.example",))
+    report = judge([partial, pki.middle], [pki.root], host=HOST)
+    assert [report.by(s).accepts for s in ("openssl", "nginx proxy", "java", "python", "curl", "go")] == [True, True, True, False, False, False]
+    late = judge([issue("own", pki.middle, begins=NOON - days(9), ends=NOON - days(1)), pki.middle], [pki.root])
+    assert (late.by("openssl").code, late.by("nginx proxy").words) == ("X509_V_ERR_CERT_HAS_EXPIRED", "certificate has expired")
+    assert late.by("java").code == "CertPathValidatorException.EXPIRED"
+    assert late.by("gnutls").code == ""  # it has no profile
+
+
+def test_curl_ends_a_path_at_any_anchor_and_openssl_does_not(pki: SimpleNamespace) -> None:
+    report = judge([pki.server], [pki.middle], host=HOST)
+    assert [report.by(s).accepts for s in ("curl", "go", "java", "openssl", "python", "nginx proxy")] == [True, True, True, False, False, False]
+
+
+def test_what_no_defect_of_ours_tells_is_told_in_the_stacks_words(pki: SimpleNamespace) -> None:
+    odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+    report = judge([issue("own", pki.middle, extra=(odd,)), pki.middle], [pki.root])
+    assert report.by("openssl").accepts is False
+    assert report.by("openssl").deciding is not None
+    assert report.deciding is not None
+    assert report.deciding.slug == "refused"
+    assert report.by("openssl").words == "unhandled critical extension"
+    assert report.alerts("openssl") == {46}
 
 
 def test_stacks_that_differ_make_no_verdict(pki: SimpleNamespace) -> None:

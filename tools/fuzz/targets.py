@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tools.fuzz import capture_targets as capture
+from tools.fuzz import checking_targets as checking
 from tools.fuzz import judging_targets as judging
 from tools.fuzz import mending_targets as mending
 from tools.fuzz import pki_targets as pki
@@ -57,6 +58,8 @@ TARGETS: dict[str, Target] = {
     "single": Target(*pki.STORE_TARGETS["single"], change_der, 8192),
     "pem": Target(*pki.STORE_TARGETS["pem"], pki.change_pem, 8192),
     "nginx": Target(*pki.STORE_TARGETS["nginx"], anywhere, 2048),
+    "check": Target(checking.check, pki.chain_seeds, partial(change_items, item=change_der), 8192),
+    "endpoint": Target(checking.endpoint, lambda: checking.ENDPOINTS, anywhere, 2048),
     "capture": Target(judging.capture, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
     "verdict": Target(judging.verdict, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
 }

@@ -32,12 +32,13 @@ class Cause(NamedTuple):
     title: str  # one sentence that stands alone; {fact} are the finding's facts
     cause_class: CauseClass
     owners: tuple[Owner, ...]  # cheapest first
-    phases: tuple[Phase, ...]  # asked only when the handshake ended there
+    phases: tuple[Phase, ...]  # asked only when the handshake ended there; empty: only found at rest
     breaker: Side | None = None  # asked only when this end broke off (or after both had finished, where it can be either)
     endings: frozenset[EndingKind] | None = None  # asked only when it ended in one of these ways
     alerts: frozenset[int] | None = None  # asked only when it was one of these, where an alert in the clear ended it
     defects: frozenset[str] = frozenset()  # it is one of these of a chain: asked only where the chain has one or cannot be seen,
     names: frozenset[int] = frozenset()  # or where the alert is one of these, which say just this
+    at_rest: frozenset[str] = frozenset()  # besides ``defects``: what `whytls check` finds in certificates at rest, and names so
     dimension: Dimension | None = None  # of the ClientHello: asked only where anything speaks for its refusal over this
     needs: tuple[Need, ...] = ()
     titles: Mapping[str, str] = MappingProxyType({})  # by the finding's detail, where one sentence does not fit all

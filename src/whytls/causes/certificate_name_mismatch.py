@@ -45,6 +45,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    at_rest=frozenset({"name-mismatch", "cn-only", "lax-wildcard"}),
     needs=("client-hello",),
     references=("RFC 9525", "R6", "R15", "R23"),
     completed=True,

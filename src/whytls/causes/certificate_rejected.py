@@ -18,7 +18,7 @@ reason. `client-certificate-rejected`: there the server breaks off, after the cl
 Fix
 ---
 Give the stores of both ends (`--keystore SIDE=STORE --truststore SIDE=STORE`): the server's keystore stands in for what is hidden.
-Or look at the certificate itself: `openssl s_client -connect HOST:PORT -showcerts` as the client would, or the client's own error message.
+Or look at the certificate itself: `whytls check HOST:PORT` as the client would, or the client's own error message.
 
 References
 ----------
@@ -43,6 +43,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    at_rest=frozenset({"refused"}),
     references=("RFC 8446 section 4.4.2.4", "R8"),
     completed=True,
 )

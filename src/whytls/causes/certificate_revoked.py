@@ -38,6 +38,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=frozenset({CERTIFICATE_REVOKED}),
+    at_rest=frozenset({"revoked"}),
     references=("RFC 5280 section 5", "R8"),
 )
 

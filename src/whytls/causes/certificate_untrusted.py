@@ -55,6 +55,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    at_rest=frozenset({"untrusted-root"}),
     references=("RFC 5280 section 6.1", "R8", "R17", "R26"),
     completed=True,
 )
@@ -176,7 +177,7 @@ def fix(finding: Finding, context: Context) -> Fix:
     if finding.detail == "alert-only":
         return Fix(
             "client",
-            "look at the server's chain first, with openssl s_client -connect HOST:PORT -showcerts: if it is complete, add its root "
+            "look at the server's chain first, with whytls check HOST:PORT: if it is complete, add its root "
             "to the truststore of the side that refused; if it is self-signed or stops short, mend it on the server",
             "check",
         )

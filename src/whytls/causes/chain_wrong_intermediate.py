@@ -38,6 +38,7 @@ CAUSE = Cause(
     phases=("client-turn", "server-turn", "finished"),
     breaker="client",
     alerts=CERTIFICATE_ALERTS,
+    at_rest=frozenset({"key-identifier-differs", "name-encoding-differs"}),
     defects=frozenset({"wrong-intermediate"}),
     names=frozenset({48}),
     references=("RFC 5280 section 6.1", "R7", "R16", "R24"),

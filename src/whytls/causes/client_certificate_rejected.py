@@ -43,6 +43,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=("server-turn", "finished"),
     breaker="server",
+    at_rest=frozenset({"refused", "malformed", "bad-signature", "weak-key", "weak-digest", "issuer-not-ca", "path-length-exceeded", "name-constraints", "wrong-order", "key-identifier-differs", "name-encoding-differs"}),
     references=("RFC 8446 section 4.4.2.4", "R8", "R17"),
 )
 
@@ -103,7 +104,9 @@ def _quoted(context: Context, events: tuple[object, ...]) -> tuple[Evidence, ...
 
 
 def fix(finding: Finding, context: Context) -> Fix:
-    """Compare the certificate with the server's truststore."""
+    """Compare the certificate with the server's truststore; where its fault is known, a certificate without it."""
+    if finding.detail == "at-rest":
+        return Fix("client", "install a client certificate without this fault, with its complete chain, in the client's keystore", "reload")
     return Fix(
         "client", "read the server's log, and check the client's certificate against the server's truststore: expiry, issuer, chain, usage", "check"
     )

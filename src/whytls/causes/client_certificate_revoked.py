@@ -34,6 +34,7 @@ CAUSE = Cause(
     owners=("client",),
     phases=("server-turn", "finished"),
     breaker="server",
+    at_rest=frozenset({"revoked"}),
     references=("RFC 5280 section 5", "R8"),
 )
 

@@ -54,6 +54,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=("server-turn", "finished"),
     breaker="server",
+    at_rest=frozenset({"untrusted-root", "self-signed-leaf"}),
     references=("RFC 8446 section 4.4.2", "R8", "R17", "R26"),
     completed=True,
 )

@@ -1,6 +1,6 @@
 """The first word: finds the command, imports only that one, and sees that nothing but a plain line ends a failed call.
 
-Exit codes: 0 nothing failed, 1 failed handshakes were found, 2 the input or the call was wrong (or we have a bug). A call
+Exit codes: 0 nothing failed, 1 failures were found, 2 the input or the call was wrong (or we have a bug). A call
 that is broken off ends as the shell expects it: 130 after Ctrl-C, 141 when nobody reads the output any more.
 """
 
@@ -16,6 +16,7 @@ from whytls.exceptions import UsageError, WhytlsError
 # The only list of commands: module of this package, and its line in the overview.
 COMMANDS = {
     "diagnose": "why did TLS fail? reads a capture and names the cause of every failed handshake",
+    "check": "certificates, chains, keystores and truststores: what is wrong with them",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",
@@ -32,10 +33,11 @@ usage: whytls COMMAND ...
 examples:
   whytls diagnose edge.pcap
   tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -
+  whytls check api.example.com:443
   whytls explain sni-missing
 
 whytls COMMAND --help tells more.
-exit codes: 0 nothing failed, 1 failed handshakes found, 2 the input or the call was wrong.
+exit codes: 0 nothing failed, 1 failures found, 2 the input or the call was wrong.
 """
 
 
@@ -100,11 +102,24 @@ def complain(problem: str) -> int:
 
 def _unknown(word: str) -> UsageError:
     if os.path.exists(word):
-        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls diagnose {word}")
+        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls {'check' if _holds_certificates(word) else 'diagnose'} {word}")
+    host, _, port = word.rpartition(":")
+    if host and port.isdigit():
+        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls check {word}")
     from difflib import get_close_matches
 
     near = get_close_matches(word, COMMANDS, 1)
     return UsageError(f"{word!r} is no command", hint=f"did you mean {near[0]}?" if near else "whytls --help lists them")
+
+
+def _holds_certificates(path: str) -> bool:
+    """Whether a file begins like certificates or a store of them, and not like a capture."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(4096)
+    except OSError:
+        return False
+    return begin[:1] == b"\x30" or begin[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce") or b"-----BEGIN " in begin
 
 
 def _our_bug(error: Exception) -> int:

@@ -432,7 +432,7 @@ def would_show(context: Context, whose: Side) -> str:
     if context.stores(whose).keystore is None:
         ways.append(f"its keystore ({store_option(context, whose, 'keystore')})")
     if whose == "server":
-        ways.append("openssl s_client -connect HOST:PORT -showcerts")
+        ways.append("whytls check HOST:PORT")
     return f"the certificate, which TLS 1.3 hides: {', '.join(ways[:-1])}{', or ' if len(ways) > 1 else ''}{ways[-1]}"
 
 

@@ -18,7 +18,7 @@ from whytls.pki.defect import Defect, Purpose
 from whytls.pki.readers.revocation import Source
 from whytls.pki.repair import Repair, repaired
 from whytls.pki.revocation import Status
-from whytls.pki.stacks import STACKS, UNANCHORED, Decision, Judge, alerts_of, decisions, in_order, minds
+from whytls.pki.stacks import STACKS, UNANCHORED, Decision, Judge, alerts_of, in_order, minds
 
 Holder = Literal["presents", "trusts"]  # the keystore of the side that presents, the truststore of the side that trusts
 Action = Literal[
@@ -103,16 +103,16 @@ def pair(
     chain, anchors = tuple(presents), tuple(trusts)
     judge = Judge(anchors, at, host, usage, tuple(known), tuple(revocation))
     views = judge.views(chain)
-    decided, view = decisions(views, usage), views[False]
+    decided, view = judge.decisions(chain, views), views[False]
     repair = repaired(chain, at=at, given=[*known, *anchors], anchors=anchors, purpose=usage)
     refusing = in_order(d.deciding for d in decided if d.accepts is False and d.deciding is not None)
     anchor = _anchor(repair, judge) if refusing and chain else None
     completed = judge if anchor is None or anchor.der is None else judge._replace(anchors=(*anchors, anchor.der))
-    again = decisions(completed.views(repair.chain), usage) if refusing else decided
+    again = completed.decisions(repair.chain) if refusing else decided
     # A depth is a setting, which the mend raises.
     after = {True if d.deciding is not None and d.deciding.slug == "verify-depth" else d.accepts for d in again}
     found = _once([*refusing, *in_order(view.defects)])
-    minded = [d for d in found if d in refusing or any(minds(stack, d, views[stack.roots_only]) for stack in STACKS[usage])]
+    minded = [d for d in found if d in refusing or any(minds(stack, d, views[stack.roots_only]) for stack in STACKS[usage])] if refusing else []
     return PairReport(
         usage=usage, at=at, host=host, report=view.explained, decisions=decided, defects=tuple(found),
         deciding=refusing[0] if refusing else None, repair=repair, anchor=anchor, mends=tuple(_mends(minded, repair, anchor)),
@@ -132,7 +132,7 @@ def _once(defects: Sequence[Defect]) -> list[Defect]:
 
 def _anchor(repair: Repair, judge: Judge) -> Anchor | None:
     """What the truststore lacks for the repaired chain; ``None``: nothing, or that cannot be told."""
-    after = decisions(judge.views(repair.chain), judge.usage)
+    after = judge.decisions(repair.chain)
     if not any(d.deciding is not None and d.deciding.slug in UNANCHORED for d in after if d.accepts is False):
         return None
     if repair.root is not None:

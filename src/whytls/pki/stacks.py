@@ -2,16 +2,19 @@
 
 Theory of operation
 -------------------
-Who minds which defect is ``trust.HABITS``, and which alert a stack then sends is ``wire.alert.OBSERVED``; there is no second table of
-either here. What the stores alone decide is which certificates end a path, and there are two views of that:
+Whether a stack accepts a chain is what its profile decides (``profiles``: the stack's own algorithm, compared with the stack on thousands of
+chains), set up as that stack is by default; which of our defects that decision is about is found by the error that the profile names. For
+stacks without a profile (GnuTLS, NSS) it is ``trust.HABITS`` that say who minds which defect. Which alert is then sent is
+``wire.alert.OBSERVED``; there is no second table of either here. To find the defects one has to know which certificates end a path, and
+there are two views of that:
 
 * any certificate of the truststore does (Java, Go, GnuTLS, NSS, and curl, which sets X509_V_FLAG_PARTIAL_CHAIN);
 * only a self-signed one does, and the others of the truststore serve as intermediates (OpenSSL's default, and with it Python's until
   3.12, nginx's and Node's).
 
-A stack sends one alert, for the defect that it meets first. OpenSSL builds the path, then looks at extensions, keys, host name,
-revocation, signatures with dates, and name constraints (crypto/x509/x509_vfy.c, ``verify_chain``): ``ORDER``. The others send the
-same alert for nearly everything, so that their order does not show.
+A stack sends one alert, for the defect that it meets first. ``ORDER`` is OpenSSL's (crypto/x509/x509_vfy.c, ``verify_chain``): it builds the
+path, then looks at extensions, keys, host name, revocation, signatures with dates, and name constraints. The others send the same alert for
+nearly everything, so that their order does not show.
 
 nginx goes no further than one intermediate by default (ssl_verify_depth 1, proxy_ssl_verify_depth 1), and calls a longer path "unable
 to get local issuer certificate": measured with nginx 1.22.1.
@@ -26,11 +29,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from whytls.pki.certificate import read
+from whytls.pki.certificate import Certificate, read
 from whytls.pki.chain import ChainReport, examine
 from whytls.pki.defect import Defect, Purpose
+from whytls.pki.families import FamilyMatch
 from whytls.pki.links import self_signed
 from whytls.pki.path import MOST_CERTIFICATES
+from whytls.pki.profiles import Decision as Decided
+from whytls.pki.profiles import Options, Profile, decide
 from whytls.pki.readers.revocation import Source
 from whytls.pki.repair import nearest
 from whytls.pki.revocation import Status, revoked, statuses
@@ -45,22 +51,29 @@ class Stack(NamedTuple):
     family: Family | None  # None: of its habits only those are known that all share
     roots_only: bool  # only a self-signed certificate ends a path
     depth: int | None = None  # so many intermediates at most
+    profile: Profile | None = None
+    options: Options = Options()
+    own_names: bool = False  # it compares host names itself, and not its library (curl, Python): see ``families``
 
 
+_ANY_ANCHOR = Options(partial_chain=True)  # curl sets X509_V_FLAG_PARTIAL_CHAIN
 STACKS: dict[Purpose, tuple[Stack, ...]] = {
     "server": (  # clients that judge a server's certificate
-        Stack("openssl", "openssl", True), Stack("python", "python", True), Stack("curl", "curl", False), Stack("go", "go", False),
-        Stack("java", "java", False), Stack("node", "openssl", True), Stack("nginx proxy", "openssl", True, 1),
+        Stack("openssl", "openssl", True, profile="openssl"), Stack("python", "python", True, profile="openssl", own_names=True),
+        Stack("curl", "curl", False, profile="openssl", options=_ANY_ANCHOR, own_names=True), Stack("go", "go", False, profile="go"),
+        Stack("java", "java", False, profile="java"), Stack("node", "openssl", True, profile="openssl"),
+        Stack("nginx proxy", "openssl", True, 1, "openssl"),
         Stack("gnutls", None, False), Stack("nss", None, False),
     ),
     "client": (  # servers that judge a client's
-        Stack("openssl", "openssl", True), Stack("nginx", "openssl", True, 1), Stack("python", "python", True), Stack("go", "go", False),
-        Stack("java", "java", False), Stack("node", "openssl", True),
+        Stack("openssl", "openssl", True, profile="openssl"), Stack("nginx", "openssl", True, 1, "openssl"),
+        Stack("python", "python", True, profile="openssl"), Stack("go", "go", False, profile="go"), Stack("java", "java", False, profile="java"),
+        Stack("node", "openssl", True, profile="openssl"),
     ),
 }  # fmt: skip
 
-# Defects that only two stores together have.
-OF_PAIRS = frozenset({"no-certificate", "verify-depth"})
+# Defects that only two stores together have; "refused" is a stack's own word where no defect of ours is behind it.
+OF_PAIRS = frozenset({"no-certificate", "verify-depth", "refused"})
 ORDER = (
     "no-certificate", "malformed", "wrong-order", "self-signed-leaf", "missing-intermediate", "wrong-intermediate", "untrusted-root",
     "key-identifier-differs", "issuer-not-ca", "path-length-exceeded", "wrong-usage", "weak-key", "weak-digest", "name-mismatch",
@@ -106,6 +119,8 @@ class Decision:
     deciding: Defect | None = None
     condition: Condition = ""  # it refuses only if this holds
     alerts: tuple[int | None, ...] = ()  # what it was seen to send for it; None: no alert, it closes the connection
+    code: str = ""  # the stack's own name of the error, where its profile knows it
+    words: str = ""  # and its text
 
 
 class View(NamedTuple):
@@ -150,15 +165,85 @@ class Judge(NamedTuple):
         return {roots_only: self.view(chain, roots_only=roots_only) for roots_only in (False, True)}
 
 
+    def decisions(self, chain: Sequence[bytes], views: Views | None = None) -> tuple[Decision, ...]:
+        """What each stack does with the chain; ``views`` are those of it, where the caller has them."""
+        seen = views or self.views(chain)
+        decided: dict[tuple[Profile, Options, bool], Decided] = {}
+        found = []
+        for stack in STACKS[self.usage]:
+            view = seen[stack.roots_only]
+            if stack.profile is None or not chain:
+                found.append(_by_habit(stack, view, self.usage))
+                continue
+            key = (stack.profile, stack.options, stack.own_names)
+            if key not in decided:
+                host = None if stack.own_names else self.host
+                decided[key] = decide(stack.profile, chain, self.anchors, at=self.at, host=host, purpose=self.usage, options=stack.options)
+            found.append(self._by_profile(stack, view, decided[key], read(chain[0])))
+        return tuple(found)
+
+    def _by_profile(self, stack: Stack, view: View, decided: Decided, own: Certificate) -> Decision:
+        """What the profile decides, under the name of our defect; then what the stack looks at besides."""
+        if decided.exhausted:
+            return Decision(stack.name, None)
+        if not decided.accepted:
+            deciding = _behind(stack, view, decided)
+            sent = alerts_of(stack.name, deciding, self.usage) or ((decided.alert,) if deciding.slug == "refused" else ())
+            condition = habit(deciding).condition if deciding.slug not in UNANCHORED else ""
+            return Decision(stack.name, False, deciding, condition, sent, decided.code, decided.words)
+        between = len(decided.path) - 2
+        if stack.depth is not None and between > stack.depth:
+            deciding = Defect("verify-depth", facts={"allowed": stack.depth, "length": between})
+            return Decision(stack.name, False, deciding, "verify-depth", alerts_of(stack.name, deciding, self.usage))
+        # Of the first certificate's key a profile knows nothing: where another one of them is the sender's own, its signature fails.
+        besides = [d for d in view.defects if (d.slug == "revoked" or d.detail == "leaf-not-first") and minds(stack, d, view)]
+        if stack.own_names and self.host is not None and self.usage == "server" and not (name := _name_of(stack, self.host, own)).accepted:
+            facts = {"host": self.host, "presented": own.dns_names + own.ip_addresses or own.common_names, "position": "leaf"}
+            known = [d for d in view.defects if d.slug in OF_NAMES]
+            deciding = known[0] if known else Defect("name-mismatch", 0, own.sha256, name.why, facts)
+            return Decision(stack.name, False, deciding, "host-name-checked", alerts_of(stack.name, deciding, self.usage), words=name.words)
+        if besides:
+            return Decision(stack.name, False, besides[0], habit(besides[0]).condition, alerts_of(stack.name, besides[0], self.usage))
+        return Decision(stack.name, True)
+
+
 Views = dict[bool, View]  # by ``Stack.roots_only``
+OF_NAMES = frozenset({"name-mismatch", "cn-only", "lax-wildcard"})
+# OpenSSL's error -> the defects that it can be about.
+_MEANS: dict[str, frozenset[str]] = {
+    "ERR_R_ASN1_LIB": frozenset({"malformed"}), "X509_V_ERR_CERT_HAS_EXPIRED": frozenset({"expired"}),
+    "X509_V_ERR_CERT_NOT_YET_VALID": frozenset({"not-yet-valid"}), "X509_V_ERR_CERT_SIGNATURE_FAILURE": frozenset({"bad-signature"}),
+    "X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT": frozenset({"self-signed-leaf"}), "X509_V_ERR_PATH_LENGTH_EXCEEDED": frozenset({"path-length-exceeded"}),
+    "X509_V_ERR_INVALID_PURPOSE": frozenset({"wrong-usage"}), "X509_V_ERR_INVALID_CA": frozenset({"issuer-not-ca"}),
+    "X509_V_ERR_KEYUSAGE_NO_CERTSIGN": frozenset({"issuer-not-ca"}), "X509_V_ERR_PERMITTED_VIOLATION": frozenset({"name-constraints"}),
+    "X509_V_ERR_EXCLUDED_VIOLATION": frozenset({"name-constraints"}), "X509_V_ERR_HOSTNAME_MISMATCH": OF_NAMES,
+    "X509_V_ERR_IP_ADDRESS_MISMATCH": OF_NAMES, "X509_V_ERR_EE_KEY_TOO_SMALL": frozenset({"weak-key"}),
+    "X509_V_ERR_CA_KEY_TOO_SMALL": frozenset({"weak-key"}), "X509_V_ERR_CA_MD_TOO_WEAK": frozenset({"weak-digest"}),
+}  # fmt: skip
 
 
-def decisions(views: Views, usage: Purpose) -> tuple[Decision, ...]:
-    """What each stack does with the chain."""
-    return tuple(_decision(stack, views[stack.roots_only], usage) for stack in STACKS[usage])
+def _behind(stack: Stack, view: View, decided: Decided) -> Defect:
+    """The defect that a profile's refusal is about: by the error it names, else by what the stack is known to mind; else its own words."""
+    meant = [d for d in view.defects if d.slug in _MEANS.get(decided.code, ())]
+    if meant:
+        return min(meant, key=lambda d: (d.certificate != decided.certificate, *_place(d)))
+    anchored = bool(view.judged.anchored)
+    minded = [d for d in view.defects if minds(stack, d, view) or (not anchored and d.slug in UNANCHORED)]
+    named = [d for d in minded if d.slug != "revoked"]
+    if named:
+        return min(named, key=_place)
+    if not anchored:
+        return Defect("untrusted-root", certain=False)
+    return Defect("refused", decided.index, decided.certificate, stack.name.replace(" ", "-"), {"stack": stack.name, "words": decided.words})
 
 
-def _decision(stack: Stack, view: View, usage: Purpose) -> Decision:
+def _name_of(stack: Stack, host: str, own: Certificate) -> FamilyMatch:
+    from whytls.pki.families import one
+
+    return one("python" if stack.name == "python" else "curl", host, own)
+
+
+def _by_habit(stack: Stack, view: View, usage: Purpose) -> Decision:
     anchored = bool(view.judged.anchored)
     minded = [(d, minds(stack, d, view)) for d in view.defects]
     refused = [d for d, so in minded if so or (not anchored and d.slug in UNANCHORED)]

@@ -56,6 +56,7 @@ class Entry:
     key: str = ""  # the form of the key: see pki/key.py; empty without one
     key_fits: bool | None = None
     created: int | None = None  # milliseconds since 1970
+    public_key: str = ""  # SHA-256 of the public key that goes with the private one, as Certificate.key_sha256; empty where it was not opened
     warnings: tuple[str, ...] = ()
 
 

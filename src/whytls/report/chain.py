@@ -14,8 +14,8 @@ from typing import Literal
 from whytls.pki.certificate import Certificate
 from whytls.pki.chain import ChainReport
 from whytls.pki.defect import Defect
-from whytls.pki.extract import moment
 from whytls.pki.links import link, self_signed
+from whytls.pki.notes import day, said
 from whytls.pki.revocation import Status
 from whytls.report.terminal import PLAIN, Style
 from whytls.report.visible import clipped, visible
@@ -158,12 +158,7 @@ def _described(certificate: Certificate) -> tuple[str, ...]:
     if not certificate.subject_der:
         return (f"not readable: {clipped(certificate.problem or 'no certificate', LONGEST_NAME)}",)
     issuer = "self-signed" if self_signed(certificate) else f"← {_named(certificate.issuer)}"
-    return (_named(certificate.subject), issuer, f"{_day(certificate.not_before)} to {_day(certificate.not_after)}", _key(certificate))
-
-
-def _day(nanoseconds: int | None) -> str:
-    shown = moment(nanoseconds)
-    return shown[:10] if shown.endswith("Z") else shown
+    return (_named(certificate.subject), issuer, f"{day(certificate.not_before)} to {day(certificate.not_after)}", _key(certificate))
 
 
 def _key(certificate: Certificate) -> str:
@@ -255,11 +250,11 @@ def _notes(report: ChainReport, certificate: Certificate) -> Iterator[str]:
 
 def _revocation(status: Status) -> tuple[str, ...]:
     if status.state == "revoked":
-        since = f" since {_day(status.revoked_at)}" if status.revoked_at is not None else ""
+        since = f" since {day(status.revoked_at)}" if status.revoked_at is not None else ""
         return (f"revoked{since}: {visible(status.reason) or 'no reason given'}",)
     if status.state in ("good", "unknown"):
         return ("not revoked" if status.state == "good" else "its responder does not know it",)
-    return tuple(f"{visible(said.source)} does not count: {UNCOUNTED[said.why]}" for said in status.said[:4] if said.why)
+    return tuple(f"{visible(each.source)} does not count: {UNCOUNTED[each.why]}" for each in status.said[:4] if each.why)
 
 
 UNCOUNTED = {
@@ -286,57 +281,4 @@ def _remarks(report: ChainReport) -> Iterator[str]:
 
 def note(defect: Defect, at: int) -> str:
     """A defect, judged for that time (nanoseconds since 1970), in a few words for beside its certificate."""
-    facts = {key: _value(key, value) for key, value in {**defect.facts, "at": at}.items()}
-    template = _NOTES.get((defect.slug, defect.detail)) or _NOTES.get((defect.slug, "")) or defect.slug.replace("-", " ")
-    return template.format_map(_Known(facts))
-
-
-class _Known(dict[str, str]):
-    """Values for a note; what a certificate does not have is said to be so."""
-
-    def __missing__(self, key: str) -> str:
-        return "(none)"
-
-
-def _value(key: str, value: object) -> str:
-    if key in ("not_before", "not_after", "at", "revoked_at"):
-        return _day(value if isinstance(value, int) else None)
-    if isinstance(value, tuple | list):
-        shown = ", ".join(_USAGES.get(str(v), clipped(str(v), LONGEST_NAME)) for v in value[:4])
-        return f"{shown} and {len(value) - 4} more" if len(value) > 4 else shown or "nothing"
-    return _USAGES.get(str(value), clipped(str(value), LONGEST_NAME))
-
-
-_USAGES = {
-    "1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "clientAuth", "1.3.6.1.5.5.7.3.3": "codeSigning",
-    "1.3.6.1.5.5.7.3.4": "emailProtection", "1.3.6.1.5.5.7.3.8": "timeStamping", "1.3.6.1.5.5.7.3.9": "OCSPSigning",
-}  # fmt: skip
-_NOTES = {
-    ("expired", ""): "expired on {not_after}, judged for {at}",
-    ("not-yet-valid", ""): "valid only from {not_before} on, judged for {at}",
-    ("name-mismatch", ""): "is for {presented}, not for {host}",
-    ("cn-only", ""): "names {host} as common name only; Go and browsers want a subjectAltName",
-    ("lax-wildcard", ""): "its wildcard {nearest} fits {host} for some clients only",
-    ("self-signed-leaf", ""): "self-signed: trusted only where it is itself in the truststore",
-    ("weak-key", ""): "weak key: {key_type} {key_bits}",
-    ("weak-digest", ""): "signed with {digest}",
-    ("wrong-usage", ""): "is for {presented}, not for {wanted}",
-    ("issuer-not-ca", ""): "issued another certificate without being a CA",
-    ("path-length-exceeded", ""): "allows {allowed} CA certificates below it, there are {length}",
-    ("name-constraints", ""): "holds the name {name}, which {ca} is not permitted to certify",
-    ("malformed", ""): "cannot be read: {problems}",
-    ("odd-encoding", ""): "oddly encoded: {problems}",
-    ("missing-authority-key-id", ""): "does not name its issuer's key (no authorityKeyIdentifier)",
-    ("duplicate-key-id", ""): "has another key under the same key identifier as another certificate",
-    ("long-chain", ""): "{count} certificates; Java takes 10 at most",
-    ("wrong-order", "leaf-not-first"): "stands first, and issued another one of them: the own certificate must be first",
-    ("revoked", ""): "revoked on {revoked_at}: {reason}",
-    ("no-certificate", ""): "no certificate",
-    ("verify-depth", ""): "{length} intermediates, of which {allowed} is followed",
-    ("missing-intermediate", ""): "the certificate of its issuer {issuer} was not sent",
-    ("wrong-intermediate", ""): "another certificate was sent in place of its issuer {issuer}",
-    ("untrusted-root", ""): "leads to {issuer}, which the other side does not have",
-    ("untrusted-root", "same-name"): "leads to {issuer}; the other side has one of that name with another key",
-    ("bad-signature", ""): "its signature was not made by the key of {candidate}",
-    ("key-identifier-differs", ""): "names the key {issuer_key_id} as its issuer's, which {candidate} does not have",
-}
+    return visible(said(defect, at))

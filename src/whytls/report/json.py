@@ -77,13 +77,14 @@ def _kind_text(
         "alternatives": [
             {"cause": a.cause, "cause_class": a.cause_class, "confidence": a.confidence, "would_decide": a.would_decide} for a in alternatives
         ],
-        "fix": None if fix is None else _fix(fix),
-        "more_fixes": [_fix(other) for other in more_fixes],
+        "fix": None if fix is None else fix_as_dict(fix),
+        "more_fixes": [fix_as_dict(other) for other in more_fixes],
     }
     return _encode(kind)[1:-1]
 
 
-def _fix(fix: Fix) -> dict[str, Any]:
+def fix_as_dict(fix: Fix) -> dict[str, Any]:
+    """A fix as plain values."""
     return {
         "owner": fix.owner,
         "text": fix.text,

@@ -256,7 +256,7 @@ def _short(d: Diagnosis, style: Style, files: int) -> list[str]:
     if d.warnings:
         after += style.tint(style.fit(f"note: {visible(d.warnings[0])}", "  ", "    "), "yellow")
     if d.fix is not None:
-        after += _fix_line(d.fix, style)
+        after += fix_line(d.fix, style)
     room = SHORT_LINES - 2 - bool(d.alternatives) - (d.fix is not None)
     return [*_evidence(d, decisive(d, room), style, files), *after]
 
@@ -312,7 +312,8 @@ def _related(d: Diagnosis, style: Style) -> list[str]:
     return [line for text in d.related for line in style.tint(style.fit(f"with it: {visible(text)}", "  ", "    "), "cyan")]
 
 
-def _fix_line(fix: Fix, style: Style) -> list[str]:
+def fix_line(fix: Fix, style: Style) -> list[str]:
+    """A fix in one sentence."""
     return style.tint(style.fit(f"fix ({OWNERS[fix.owner]}): {visible(fix.text)}", "  ", "    "), "green")
 
 
@@ -323,7 +324,7 @@ def _long(d: Diagnosis, style: Style, files: int) -> list[str]:
         lines += style.fit(_alternatives([alternative]), "  ", "    ")
     for fix in (d.fix, *d.more_fixes):
         if fix is not None:
-            lines += _fix_in_full(fix, style)
+            lines += fix_in_full(fix, style)
     if d.cause is not None:
         lines += style.fit(_standing(d), "  ", "    ")
     for warning in d.warnings:
@@ -347,7 +348,8 @@ def _standing(d: Diagnosis) -> str:
     return "; ".join(known)
 
 
-def _fix_in_full(fix: Fix, style: Style) -> list[str]:
+def fix_in_full(fix: Fix, style: Style) -> list[str]:
+    """A fix with its grade, and with what can be copied."""
     told = f"fix ({OWNERS[fix.owner]}; {_GRADES[fix.grade]}): {visible(fix.text)}"
     lines = style.tint(style.fit(told, "  ", "    "), "green")
     for artefact in fix.artefacts:

@@ -114,7 +114,7 @@ def _entry(walk: _Walk, version: int) -> None:
         key = _key(walk, closed)
         fits = key.fits(read_certificate(chain[0]).key_sha256) if chain and key.public else None
         warnings = (f"the private key: {key.problem}",) if key.problem else ()
-        walk.entries.append(Entry("key", chain, place, alias, key=key.form, key_fits=fits, created=created, warnings=warnings))
+        walk.entries.append(Entry("key", chain, place, alias, key=key.form, key_fits=fits, created=created, warnings=warnings, public_key=key.public))
 
 
 def _certificate(walk: _Walk, version: int) -> bytes:

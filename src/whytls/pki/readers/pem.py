@@ -210,5 +210,5 @@ def entry(own: Sequence[Held], key: HeldKey | None, name: str) -> Entry:
     alias = next((certificate.alias for certificate in own[:1]), "")
     return Entry(
         "key" if key else "certificate", chain, Place(name, line), alias,
-        key=key.key.form if key else "", key_fits=fits, warnings=tuple(warnings),
+        key=key.key.form if key else "", key_fits=fits, warnings=tuple(warnings), public_key=key.key.public if key else "",
     )  # fmt: skip

@@ -298,7 +298,7 @@ def _key_entry(bag: _Bag, key: keys.Key, own: _Bag | None, issuers: Issuers, nam
     if not own:
         warnings.append("there is no certificate for this private key")
     alias, created = bag.name or (own.name if own else ""), _created(bag.key_id)
-    return Entry("key", chain, Place(name), alias, key=key.form, key_fits=fits, created=created, warnings=tuple(warnings))
+    return Entry("key", chain, Place(name), alias, key=key.form, key_fits=fits, created=created, warnings=tuple(warnings), public_key=key.public)
 
 
 def _created(key_id: bytes) -> int | None:

@@ -72,7 +72,7 @@ def _key(data: bytes, name: str, first: Element, opening: Opening) -> Store:
             hint="expected a certificate, a private key, PKCS #7 or PKCS #12",
         )  # fmt: skip
     warnings = (f"the private key: {found.problem}",) if found.problem else ()
-    return Store(name, "DER", (Entry("key", (), Place(name, offset=0), key=found.form, warnings=warnings),))
+    return Store(name, "DER", (Entry("key", (), Place(name, offset=0), key=found.form, warnings=warnings, public_key=found.public),))
 
 
 def _certificates(data: bytes, name: str) -> Store:
