@@ -1,6 +1,6 @@
 # Every target sets up what it needs: Python >= 3.11, make and git are enough, root is not. Stamps make repeat runs quick.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-stacks check accuracy bench fuzz coverage corpora docs lock clean
+.PHONY: help demo test test-stacks check accuracy bench fuzz coverage corpora chains checks docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -38,6 +38,12 @@ accuracy: $(VENV)/run.stamp  ## 544 labelled captures of real stacks, all and he
 
 bench: $(VENV)/run.stamp  ## speed, memory and start-up beside tshark (SIZE=small for a quick look)
 	$(BIN)/python benchmarks/bench.py --size $(SIZE)
+
+chains: $(VENV)/dev.stamp  ## how far the profiles agree with OpenSSL, Java and Go on generated chains
+	$(BIN)/python benchmarks/chains.py
+
+checks: $(VENV)/run.stamp  ## a folder of 10,000 certificates, beside openssl and one Python process
+	$(BIN)/python benchmarks/checks.py
 
 corpora: $(VENV)/run.stamp  ## what we read beside what tshark reads, over a folder of captures: DIR=...
 	$(BIN)/python benchmarks/corpora.py $(DIR)
