@@ -62,8 +62,9 @@ TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 MOST_CALLERS, MOST_CALLEES = 50_000, 16
 MONOLOGUE = 16 << 10  # bytes of one side that are not TLS, with no word of the other: nobody asks for TLS here
 # IPv4 and TCP: version and length, total length, identification, fragment, time to live, protocol; sequence number,
-# acknowledgement, offset and flags. IPv6 and TCP: payload length, hop limit, and the same of TCP.
+# acknowledgement, offset and flags. The same behind an ethertype. IPv6 and TCP: payload length, hop limit, and the same of TCP.
 _HEAD4 = Struct(">BxHHHBB14xIIH").unpack_from
+_TYPE_AND_HEAD4 = Struct(">HBxHHHBB14xIIH").unpack_from
 _HEAD6 = Struct(">4xHxB36xIIH").unpack_from
 _SEGMENT = Struct(">IIH").unpack_from
 
@@ -113,33 +114,43 @@ class Sieve:
 
     def _walk(self, buf: bytes, packets: Iterable[tuple[int, int, int]], link: int, when: Clock) -> None:
         """The loop itself. Fast for what is common; _elsewhere finds TCP in all the rest."""
-        live, began, head4, head6, segment, held = self.live.get, self.done.get, _HEAD4, _HEAD6, _SEGMENT, 0
+        live, began, head4, head6, segment, held = self.live.get, self.done.get, _TYPE_AND_HEAD4, _HEAD6, _SEGMENT, 0
         framed = link in FRAMED
         skip, at = FRAMED.get(link, (0, 0))
         plain = framed or link in RAW_IP
+        usual = at == -2  # the ethertype stands straight in front of IP
         for order, start, end in packets:
             b, p, t = buf, start + skip, 0
-            kind = b[p + at : p + at + 2] if framed else RAW_KIND.get(b[p] >> 4, b"") if plain and p < end else b""
-            if kind != IPV4 and kind in TAGS:
+            # 1. where TCP stands, the key of the flow's direction, and whether that is decided: bulk data, late acknowledgements
+            if usual and end - p >= 40 and b[p - 2] == 8:  # IPv4, or ARP
+                key = b[p + 12 : p + 24]
+                base = began(key)
+                if base is None:
+                    ethertype, version, total, ident, fragment, ttl, protocol, seq, ack, bits = head4(b, p - 2)
+                    if ethertype == 0x0800 and version == 0x45 and protocol == TCP and not fragment & 0x3FFF:
+                        t, stop = p + 20, p + total
+                elif not b[p + 33] & 2 and b[p + 9] == TCP and b[p] == 0x45 and not b[p - 1]:
+                    continue
+            if not t:
+                kind = b[p + at : p + at + 2] if framed else RAW_KIND.get(b[p] >> 4, b"") if plain and p < end else b""
                 while kind in TAGS:
                     p += 4
                     kind = b[p - 2 : p]
-            # 1. where TCP stands, the key of the flow's direction, and whether that is decided: bulk data, late acknowledgements
-            if kind == IPV4 and end - p >= 40:
-                key = b[p + 12 : p + 24]
-                base = began(key)
-                if base is not None and not b[p + 33] & 2 and b[p + 9] == TCP and b[p] == 0x45:
-                    continue
-                version, total, ident, fragment, ttl, protocol, seq, ack, bits = head4(b, p)
-                if version == 0x45 and protocol == TCP and not fragment & 0x3FFF:
-                    t, stop = p + 20, p + total
-            elif kind == IPV6 and end - p >= 60 and b[p + 6] == TCP:
-                key = b[p + 8 : p + 44]
-                base = began(key)
-                if base is not None and not b[p + 53] & 2:
-                    continue
-                total, ttl, seq, ack, bits = head6(b, p)
-                t, stop, ident = p + 40, p + 40 + total, -1
+                if kind == IPV4 and end - p >= 40:
+                    key = b[p + 12 : p + 24]
+                    base = began(key)
+                    if base is not None and not b[p + 33] & 2 and b[p + 9] == TCP and b[p] == 0x45:
+                        continue
+                    version, total, ident, fragment, ttl, protocol, seq, ack, bits = _HEAD4(b, p)
+                    if version == 0x45 and protocol == TCP and not fragment & 0x3FFF:
+                        t, stop = p + 20, p + total
+                elif kind == IPV6 and end - p >= 60 and b[p + 6] == TCP:
+                    key = b[p + 8 : p + 44]
+                    base = began(key)
+                    if base is not None and not b[p + 53] & 2:
+                        continue
+                    total, ttl, seq, ack, bits = head6(b, p)
+                    t, stop, ident = p + 40, p + 40 + total, -1
             if not t:
                 if kind in NOT_IP:
                     continue
