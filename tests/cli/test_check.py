@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from authority import Issued, days, issue
+from authority import NOON, Issued, days, issue
 from whytls.cli.main import main
 from whytls.pki.store import read_store
 
@@ -210,3 +210,19 @@ def test_check_is_not_imported_by_diagnose_nor_ssl_libraries_by_check(said: Said
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.split() == ["False", "False"]
+
+
+def test_a_key_alone_is_not_called_sound(said: Said) -> None:
+    code, out, _ = said(stored("api.key"), *AT)
+    assert code == 0
+    assert "private key, not encrypted" in out
+    assert "1 without a certificate to judge" in out
+    assert "sound" not in out
+
+
+def test_what_ends_within_hours_does_not_end_today(said: Said, tmp_path: Path) -> None:
+    short = issue("short.meadow.example", ends=NOON)
+    file = tmp_path / "short.der"
+    file.write_bytes(short.der)
+    _, out, _ = said(file, "--at", "2024-06-01T06:00")
+    assert "in less than a day" in out

@@ -255,8 +255,8 @@ STACK_NAMES = {"openssl": "OpenSSL", "java": "Java", "go": "Go", "browser": "a b
 
 
 def in_days(count: int) -> str:
-    """How far away: ``today``, ``in 1 day``, ``in 12 days``."""
-    return "today" if count == 0 else f"in {count:,} day{'' if count == 1 else 's'}"
+    """How far away: ``in less than a day``, ``in 1 day``, ``in 12 days``."""
+    return "in less than a day" if count == 0 else f"in {count:,} day{'' if count == 1 else 's'}"
 
 
 def _is_authority(chain: Sequence[bytes]) -> bool:

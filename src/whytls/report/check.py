@@ -50,6 +50,7 @@ class CheckReport:
         self._beyond = 0
         self._at = 0
         self.shown = self.failed = self.warned = 0
+        self._keys = 0  # private keys alone, of which nothing can be said
 
     def add(self, result: CheckResult) -> None:
         """Take one result in."""
@@ -57,6 +58,7 @@ class CheckReport:
         self._at = result.at
         self.failed += result.level == "failure"
         self.warned += result.level == "warning"
+        self._keys += not result.problems and not result.chain
         for cause in dict.fromkeys(problem.cause for problem in result.problems):
             self._causes[cause] = self._causes.get(cause, 0) + 1
         self._date(result)
@@ -127,9 +129,9 @@ class CheckReport:
         yield ""
 
     def _summary(self) -> Iterator[str]:
-        sound = self.shown - self.failed - self.warned
+        sound = self.shown - self.failed - self.warned - self._keys
         told = f"{many(self.shown, 'entry', 'entries')} checked for {day(self._at)}: " if self.shown else "nothing was checked"
-        parts = [(self.failed, "failed"), (self.warned, "with a warning"), (sound, "sound")]
+        parts = [(self.failed, "failed"), (self.warned, "with a warning"), (sound, "sound"), (self._keys, "without a certificate to judge")]
         yield self._style.paint(told + ", ".join(f"{count:,} {what}" for count, what in parts if count) + ".", "bold")
         if len(self._causes) > 1:
             width = len(f"{max(self._causes.values()):,}")
@@ -163,10 +165,18 @@ def _sound(result: CheckResult, style: Style) -> str:
         parts.append(f"until {day(end)}")
     if len(result.chain) > 1:
         parts.append(f"chain of {len(result.chain)}")
-    parts.append({True: "the key fits", False: "", None: "key not opened" if result.key else ""}[result.key_fits])
+    parts.append(_key(result))
     parts.append("trusted" if result.kind == "trusted" else "")
     text = "   ".join(part for part in parts if part)
     return (style.paint("✓", "green", "bold") if result.chain else style.paint("·", "dim")) + f" {text}"
+
+
+def _key(result: CheckResult) -> str:
+    if not result.chain:
+        return f"private key, {result.key}" if result.key else ""
+    if result.key_fits is None:
+        return f"key {result.key}" if result.key else ""
+    return "the key fits" if result.key_fits else ""
 
 
 def _block(result: CheckResult, style: Style, verbose: bool) -> tuple[list[str], list[str]]:
