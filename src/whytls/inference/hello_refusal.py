@@ -37,6 +37,7 @@ _SPEAKING = {
     NO_APPLICATION_PROTOCOL: "alpn",
     INAPPROPRIATE_FALLBACK: "fallback",
 }
+_new = tuple.__new__
 _MUTE = frozenset({40, 47, 10, 80, 109, 50, 0})  # what stacks send for "nothing in common", whatever they mind
 
 
@@ -75,8 +76,8 @@ def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
         return None
     near, narrow = nearest(hello, context.server_profile), restrictions(hello)
     differs = near.differences if near is not None else None
-    grounds = _Grounds(ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, not handshake.coverage.server_gap)
-    return Refusal(hello, ending.alert, narrow, near, *_weights(grounds))
+    grounds = _new(_Grounds, (ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, not handshake.coverage.server_gap))
+    return _new(Refusal, (hello, ending.alert, narrow, near, *_weights(grounds)))
 
 
 def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
