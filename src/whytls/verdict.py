@@ -9,6 +9,7 @@ verdict.
 from __future__ import annotations
 
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from whytls import causes
@@ -106,15 +107,12 @@ _HELD: tuple[Need, ...] = (
     "client-hello", "server-hello", "hello-retry-request", "server-chain", "client-chain", "certificate-request", "server-key-exchange",
     "prelude",
 )  # fmt: skip
+_needed = itemgetter(*[Handshake._fields.index(need.replace("-", "_")) for need in _HELD])
 
 
 def _course(handshake: Handshake, context: Context) -> _Course:
     ending = context.ending
-    held = (
-        handshake.client_hello is not None, handshake.server_hello is not None, handshake.hello_retry_request is not None,
-        handshake.server_chain is not None, handshake.client_chain is not None, handshake.certificate_request is not None,
-        handshake.server_key_exchange is not None, handshake.prelude is not None,
-    )  # fmt: skip
+    held = tuple([part is not None for part in _needed(handshake)])
     of_server = of_client = None
     if ending.phase in ("client-turn", "server-turn", "finished"):
         if ending.breaker == "client" or ending.phase == "finished":
@@ -238,7 +236,8 @@ def _in_order(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
 
 
 def _place(evidence: Evidence) -> tuple[bool, str, int]:
-    return not evidence.frames, evidence.file, evidence.frames[0] if evidence.frames else 0
+    frames = evidence.frames
+    return not frames, evidence.file, frames[0] if frames else 0
 
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
