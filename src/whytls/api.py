@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from whytls.capture.assemble import seen_of
 from whytls.capture.recording import Tally, handshakes
@@ -14,6 +14,7 @@ from whytls.inference.ending import ending_of
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
 from whytls.model import NOTHING_AT_REST, CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Seen
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import os

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from whytls.wire.message import CertificateRequest, ClientHello, Message, ServerHello, ServerKeyExchange

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
 
 from whytls import causes
 from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owners
@@ -35,6 +34,7 @@ from whytls.model import (
     Phase,
     Side,
 )
+from whytls.tuples import NamedTuple
 from whytls.wire.message import Alert
 
 _RANK: dict[Confidence, int] = {"proven": 0, "likely": 1, "possible": 2}

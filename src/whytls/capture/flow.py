@@ -6,9 +6,9 @@ Plain classes with slots, made for each of millions of connections; the sieve's 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple
 
 from whytls.capture.tcp import TIME, Packet
+from whytls.tuples import NamedTuple
 
 OVERHEAD = 300  # bytes that a kept packet costs besides its payload
 FLOW_COST = 900  # bytes that a flow costs besides its packets: two keys, two directions

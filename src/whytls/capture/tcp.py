@@ -28,7 +28,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
+
+from whytls.tuples import NamedTuple
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 UNREACHABLE = 0x1000  # no TCP flag: an ICMP message that says that the packets of the other direction do not arrive

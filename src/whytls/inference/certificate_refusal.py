@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close, traffic
@@ -46,6 +46,7 @@ from whytls.model import (
     Side,
     Silent,
 )
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from whytls.inference.stand_in import StandIn

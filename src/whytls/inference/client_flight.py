@@ -12,11 +12,12 @@ Finished. Measured on OpenSSL 3.0, Go 1.19, JDK 17, Python 3.11 and curl 7.88.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from whytls.inference.hidden_alert import PADDINGS
 from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake
+from whytls.tuples import NamedTuple
 from whytls.wire.message import EncryptedRecord
 
 _SHA384_SUITES = frozenset({0x1302})

@@ -14,9 +14,10 @@ Differences in what the hello offers more than the accepted one are not counted:
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from whytls.model import Seen, ServerProfile
+from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import scheme_key_type
 

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
 from whytls.inference.memo import remembered
 from whytls.inference.offer import Narrowness, restrictions
 from whytls.model import Confidence, Context, Evidence, Handshake
+from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import group_name, suite_name, version_name
 

@@ -7,8 +7,9 @@ appendix E), with their offsets, and says what stands where no record does.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from whytls.tuples import NamedTuple
 from whytls.wire import sslv2
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
