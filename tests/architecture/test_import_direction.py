@@ -17,7 +17,8 @@ STEPS = (
     {"wire"},
     {"pki"},  # above wire for its table of alerts
     {"model"},
-    {"capture", "inference", "probing", "topology", "stores", "filters"},
+    {"capture", "inference", "topology", "stores", "filters"},
+    {"probing"},  # what it hears is read and weighed by the same functions as a recording
     {"causes"},
     {"verdict"},
     {"errortext", "edge", "checking"},
