@@ -16,6 +16,7 @@ STEPS = (
     {"configuration"},
     {"wire"},
     {"pki"},  # above wire for its table of alerts
+    {"clients"},  # what real clients send and accept: data, and set intersection
     {"model"},
     {"capture", "inference", "probing", "topology", "stores", "filters"},
     {"causes"},
