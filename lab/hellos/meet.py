@@ -40,7 +40,7 @@ def meet(stack: Stack, server: ssl.SSLContext, anchors: Path, truststore: Path |
         env["JDK_JAVA_OPTIONS"] = f"-Djavax.net.ssl.trustStore={truststore} -Djavax.net.ssl.trustStorePassword=changeit"
     more = _WORDS.get(stack.slug, "").format(anchors=anchors)
     with ready(stack, stacks, more, env) as client, running(client.words, client.folder, client.env) as process:
-        if process.stdin is not None and stack.slug.startswith(("openssl-3.0", "gnutls")):
+        if process.stdin is not None and stack.slug.startswith(("openssl-3.0", "gnutls", "nss")):
             process.stdin.write(b"GET / HTTP/1.0\r\n\r\n")
             process.stdin.flush()
         until = time.monotonic() + stack.wait

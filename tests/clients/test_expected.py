@@ -103,6 +103,17 @@ def test_group(pki: SimpleNamespace) -> None:
     assert stopped_by(finite) == "group-mismatch", "a finite field is no curve for ECDHE below TLS 1.3"
 
 
+def test_the_curve_of_the_certificate_is_a_group_below_tls13(pki: SimpleNamespace) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    curved = issue("shop", san=(HOST,), key=ec.generate_private_key(ec.SECP521R1()))
+    old = server(pki, named=Site(((curved.der,),)), suites={TLS12: (0xC02B,)}, groups=None)
+    assert stopped_by(ask("mono-6.8", old, pki, anchors=None)) == "group-mismatch"
+    assert ask("java-17", old, pki, anchors=None).connects
+    both = old._replace(named=Site(((curved.der,), pki.own)))
+    assert ask("mono-6.8", both, pki, anchors=None).chain == pki.own
+
+
 def test_signature_scheme(pki: SimpleNamespace) -> None:
     answer = ask("chromium-156", server(pki, signature_schemes=(0x0201,)), pki)
     assert stopped_by(answer) == "signature-algorithm-mismatch"
