@@ -193,9 +193,9 @@ def _try(suite: int, version: int, client: Client, server: Accepts, site: Site) 
     fitting = certificates.fitting(site.chains, facts.authentication)
     keys = [key for key in fitting if version == TLS13 or _on_a_known_curve(key[2], client)]
     if fitting and not keys:
-        curve, groups = fitting[0][2], client.hello.groups or ()
-        text = f"the key in the server's certificate lies on {curve}, which is not among the groups that it offers ({_some(groups)})"
-        return _Tried(suite, Obstacle("group-mismatch", text, "server", _names(groups, group_name), (curve,)))
+        curve, own = fitting[0][2], client.hello.groups or ()
+        text = f"the key in the server's certificate lies on {curve}, which is not among the groups that it offers ({_some(own)})"
+        return _Tried(suite, Obstacle("group-mismatch", text, "server", _names(own, group_name), (curve,)))
     if not signed or version < TLS12 or facts.authentication == "anon":
         return _Tried(suite, None, group, None, keys[0][0] if keys else ())
     schemes = _schemes(client, version)
