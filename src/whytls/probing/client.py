@@ -204,6 +204,8 @@ class Client:
             self.said.add("change-cipher-spec", "server", None, len(body))
             if self._flight is not None:
                 self._told(self._flight.changed, kind)
+            elif self.until == "flight" and not self._channel.tls13:
+                self._channel.stop("reached")  # a session is resumed: there is no more to its flight
         elif kind == SSLV2:
             self._sslv2(body)
         else:
@@ -304,6 +306,10 @@ class Client:
 
             channel.version, channel.tls13 = 0x0303, True
             self._flight = Flight13(channel, self.hello, answer, self._shares or {}, self.until, self._identity, self._resume)
+        elif self.until == "finish":
+            from whytls.probing.flight12 import Flight12
+
+            self._flight = Flight12(channel, self.hello, answer, self._identity, self._resume)
 
     def _retried(self, retry: ServerHello) -> None:
         """The second hello (RFC 8446 section 4.1.2): the share that was asked for, the cookie, no early data."""

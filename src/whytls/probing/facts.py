@@ -38,6 +38,7 @@ class Resume(NamedTuple):
     age_add: int = 0
     received_at: int = 0  # nanoseconds since 1970
     lifetime: int = 0  # seconds, as the server says
+    extended: bool = False  # with the extended master secret; a hello that resumes must offer it then (RFC 7627 section 5.3)
     max_early_data: int = 0  # bytes of early data that the server would take (TLS 1.3)
 
     def __repr__(self) -> str:

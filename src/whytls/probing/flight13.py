@@ -204,7 +204,7 @@ class Flight13:
             if number == 42:
                 early = int.from_bytes(content[:4], "big")
         psk = resumption_psk(self._hash, self._main, self._resumption_transcript, nonce)
-        self.resume = Resume(0x0304, self._suite, psk, b"", ticket, age_add, time_ns(), lifetime, early)
+        self.resume = Resume(0x0304, self._suite, psk, b"", ticket, age_add, time_ns(), lifetime, max_early_data=early)
 
     def _key_update(self, body: bytes) -> None:
         """Section 4.6.3: the server's next records are under its next keys; ours too, where it asks for that."""
