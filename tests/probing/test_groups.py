@@ -37,7 +37,8 @@ def test_a_hybrid_is_both_parts_in_the_standards_order(group: int, first: bool) 
 
     half = offer(group)
     assert half is not None
-    curve, kem, size = {0x11EB: (0x17, MLKEM768PublicKey, 1184), 0x11EC: (0x1D, MLKEM768PublicKey, 1184), 0x11ED: (0x18, MLKEM1024PublicKey, 1568)}[group]
+    parts = {0x11EB: (0x17, MLKEM768PublicKey, 1184), 0x11EC: (0x1D, MLKEM768PublicKey, 1184), 0x11ED: (0x18, MLKEM1024PublicKey, 1568)}
+    curve, kem, size = parts[group]
     peer = offer(curve)
     assert peer is not None
     lattice, point = (half.public[:size], half.public[size:]) if first else (half.public[-size:], half.public[:-size])

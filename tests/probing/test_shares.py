@@ -51,7 +51,7 @@ def test_what_belongs_to_one_connection_is_made_anew_or_taken_out() -> None:
     assert now.random != old.random
     assert now.session_id != old.session_id
     assert len(now.session_id) == 32
-    assert not (now.psk or now.early_data or now.cookie or now.session_ticket or now.encrypted_client_hello)
+    assert not any((now.psk, now.early_data, now.cookie, now.session_ticket, now.encrypted_client_hello))
     assert now.has(35)  # says that it knows tickets
     assert not now.has(27)  # brotli alone: nothing is left of it
     assert (now.cipher_suites, now.groups, now.supported_versions, now.server_name) == (

@@ -15,8 +15,13 @@ from whytls.wire.registry import SUITES, suite_facts, suite_number
 VERSIONS = (0x0300, 0x0301, 0x0302, 0x0303, 0x0304)
 # One suite of each kind of protection, in every version that has it.
 KINDS = sorted(
-    {(suite_facts(n).cipher, suite_facts(n).mac, version): n for n in SUITES for version in VERSIONS if suite_facts(n).usable(version) and size_of(n, version)}.items()
-)  # fmt: skip
+    {
+        (suite_facts(suite).cipher, suite_facts(suite).mac, version): suite
+        for suite in SUITES
+        for version in VERSIONS
+        if suite_facts(suite).usable(version) and size_of(suite, version)
+    }.items()
+)
 
 
 def pair(suite: int, version: int, outside: bool = False) -> tuple[Protection, Protection]:
