@@ -6,15 +6,19 @@ The verdict on a client certificate that is missing or refused must be the same 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from lab.live import process
 from lab.live.papers import Papers, papers
+from lab.live.s_server import plain_openssl
 from lab.live.serve import Pair, Running, Serve, running
 
 from lab import pki
@@ -159,6 +163,94 @@ def test_groups(site: tuple[Pair, Pair]) -> None:
             assert retried.handshake.retried_hello is not None
             if number < 0x100:
                 assert completes(attempt(server, hello(TLS12, groups=(number,)))), name
+
+
+@contextlib.contextmanager
+def s_server(pair: Pair, folder: Path, *more: str, answers: bool = True) -> Iterator[Running]:
+    """``openssl s_server`` with a key that no ordinary server has, or an option that none needs."""
+    port = process.free_port()
+    words = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", pair.certificate, "-key", pair.key, "-cipher", "ALL:@SECLEVEL=0"]
+    with process.process([*words, *(["-www"] if answers else []), *more], folder, port, folder / "log", plain_openssl(folder)) as child:
+        yield Running(Serve("openssl", (pair,)), port, folder / "log", folder, child.pid)
+
+
+def made(folder: Path, *kind: str) -> Pair:
+    """A self-signed certificate with a key that ``openssl req`` makes."""
+    pair = Pair(str(folder / "made.pem"), str(folder / "made.key"))
+    words = ["openssl", "req", "-x509", "-nodes", "-keyout", pair.key, "-out", pair.certificate, "-subj", "/CN=odd.maple.test", "-newkey", *kind]
+    subprocess.run(words, check=True, capture_output=True)
+    return pair
+
+
+SCHEMES = (0x0807, 0x0808, 0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0809, 0x080A, 0x0401, 0x0402, 0x0202, 0x0203, 0x0201)
+DSS = (0xC02B, 0xC02F, 0xC009, 0xC013, 0xA2, 0x40, 0x32)
+EC = ("ec", "-pkeyopt")
+
+
+@pytest.mark.parametrize(("kind", "scheme", "versions"), [
+    (("rsa:512",), 0x0401, (TLS10, TLS12)),
+    (("rsa-pss",), 0x0809, (TLS12, TLS13)),
+    (("ed25519",), 0x0807, (TLS12, TLS13)),
+    (("ed448",), 0x0808, (TLS12, TLS13)),
+    ((*EC, "ec_paramgen_curve:P-384"), 0x0503, (TLS10, TLS12, TLS13)),
+    ((*EC, "ec_paramgen_curve:secp256k1"), 0x0403, (TLS10, TLS12)),
+    (("dsa",), 0x0402, (TLS10, TLS12)),
+], ids=str)  # fmt: skip
+def test_keys_of_servers(kind: tuple[str, ...], scheme: int, versions: tuple[int, ...], tmp_path: Path) -> None:
+    """Signatures of all kinds are checked, and no key is too small."""
+    if kind == ("dsa",):
+        subprocess.run(["openssl", "dsaparam", "-out", str(tmp_path / "parameters"), "1024"], check=True, capture_output=True)
+        kind = (f"dsa:{tmp_path / 'parameters'}",)
+    with s_server(made(tmp_path, *kind), tmp_path) as server:
+        for version in versions:
+            suites = {} if version == TLS13 else {"suites": DSS}
+            found = attempt(server, hello(version, signature_algorithms=SCHEMES, groups=(0x1D, 0x17, 0x18, 0x16), **suites))
+            assert completes(found), (version, found)
+            assert found.proofs.signature is True
+            if version == TLS13 or scheme != 0x0503:  # in TLS 1.2 a scheme has no curve: it takes the one that we like best
+                assert found.proofs.scheme == (scheme if version >= TLS12 else None)
+
+
+@pytest.mark.parametrize(("kind", "schemes"), [
+    (("rsa:512",), {TLS10: None, TLS12: 0x0401}),
+    (("rsa:2048",), {TLS10: None, TLS12: 0x0804, TLS13: 0x0804}),
+    (("rsa-pss",), {TLS12: 0x0809, TLS13: 0x0809}),
+    (("ed25519",), {TLS12: 0x0807, TLS13: 0x0807}),
+    (("ed448",), {TLS12: 0x0808, TLS13: 0x0808}),
+    ((*EC, "ec_paramgen_curve:P-521"), {TLS10: None, TLS12: 0x0603, TLS13: 0x0603}),
+], ids=str)  # fmt: skip
+def test_keys_of_clients(kind: tuple[str, ...], schemes: dict[int, int | None], tmp_path: Path) -> None:
+    """We sign with a scheme that the server accepts; where the version has none for the key, we show no certificate."""
+    pair = made(tmp_path, *kind)
+    accepted = "RSA+SHA256:RSA-PSS+SHA256:rsa_pss_pss_sha256:ECDSA+SHA256:ECDSA+SHA512:ed25519:ed448"
+    (tmp_path / "server").mkdir()
+    own_key = made(tmp_path / "server", "rsa:2048")
+    with s_server(own_key, tmp_path, "-Verify", "3", "-CAfile", pair.certificate, "-client_sigalgs", accepted) as server:
+        for version in (TLS10, TLS12, TLS13):
+            found = attempt(server, hello(version, groups=(0x1D, 0x17, 0x18, 0x19)), who=identity(pair))
+            if version in schemes:
+                assert completes(found), (version, found)
+                assert found.handshake.client_chain == identity(pair).chain
+                assert found.proofs.client_scheme == schemes[version]
+            else:
+                assert (found.end, found.handshake.client_chain) == ("refused", ())
+
+
+def test_a_cookie_is_sent_back(site: tuple[Pair, Pair], tmp_path: Path) -> None:
+    with s_server(site[0], tmp_path, "-stateless", answers=False) as server:
+        found = attempt(server, hello(TLS13, session_id=b""), request=b"")  # with ChangeCipherSpec in between it fails, also OpenSSL's own client
+    assert found.completed
+    assert found.handshake.hello_retry_request is not None
+    assert found.handshake.hello_retry_request.cookie
+    assert found.handshake.retried_hello is not None
+    assert found.handshake.retried_hello.cookie
+
+
+def test_a_hello_in_sslv2s_form_leads_to_tls(site: tuple[Pair, Pair], tmp_path: Path) -> None:
+    with s_server(site[0], tmp_path) as server:
+        found = attempt(server, ClientHello(0x0303, os.urandom(16), b"", (0x2F, 0x9C), (), (), sslv2=True))
+    assert completes(found), found
+    assert found.handshake.version == TLS12
 
 
 # What a stack does with a client certificate that it does not like; the verdicts of TLS 1.2 and 1.3 are compared, and these are what they are.

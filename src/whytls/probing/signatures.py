@@ -78,7 +78,21 @@ def _arguments(key: Any, scheme: int | None, data: bytes) -> tuple[Any, ...] | N
         return (data, found) if found else None
     if isinstance(key, (rsa.RSAPublicKey, rsa.RSAPrivateKey)):
         return _rsa_arguments(scheme, data)
-    return None
+    return (data,) if _lattice(key) else None
+
+
+def _lattice(key: Any) -> int | None:
+    """The scheme of an ML-DSA key (draft-ietf-tls-mldsa), of either half; None for others, and where the library is too old for them."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric import mldsa
+    except ImportError:
+        return None
+    kinds = {
+        0x0904: (mldsa.MLDSA44PublicKey, mldsa.MLDSA44PrivateKey),
+        0x0905: (mldsa.MLDSA65PublicKey, mldsa.MLDSA65PrivateKey),
+        0x0906: (mldsa.MLDSA87PublicKey, mldsa.MLDSA87PrivateKey),
+    }
+    return next((scheme for scheme, kind in kinds.items() if isinstance(key, kind)), None)
 
 
 def _rsa_arguments(scheme: int | None, data: bytes) -> tuple[Any, ...] | None:
@@ -125,8 +139,9 @@ def scheme_for(key: Any, rsa_pss: bool, accepted: Sequence[int] | None, version:
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        own = _CURVE_SCHEMES.get(key.curve.name)  # TLS 1.3 binds a scheme to its curve
-        able = tuple([s for s in (own,) if s]) if version >= TLS13 else _SCHEMES["ecdsa"]
+        own = tuple([scheme for name, scheme in _CURVE_SCHEMES.items() if name == key.curve.name])
+        # TLS 1.3 binds a scheme to its curve; in TLS 1.2 that is the one which servers like best, and brainpool has none of its own.
+        able = own if version >= TLS13 else tuple(dict.fromkeys([s for s in (*own, *_SCHEMES["ecdsa"]) if s < 0x0800]))
     elif isinstance(key, rsa.RSAPrivateKey):
         able = _SCHEMES["rsa-pss" if rsa_pss else "rsa"]
         able = tuple([s for s in able if _fits(key.key_size, s) and (s >= 0x0800 or version < TLS13)])
@@ -135,7 +150,8 @@ def scheme_for(key: Any, rsa_pss: bool, accepted: Sequence[int] | None, version:
     elif isinstance(key, ed448.Ed448PrivateKey):
         able = _SCHEMES["ed448"]
     else:
-        return None
+        lattice = _lattice(key)
+        able = (lattice,) if lattice is not None and version >= TLS13 else ()
     if version < TLS12:
         return next((s for s in able if s < 0x0700), None)
     return next((s for s in able if accepted is None or s in accepted), None)
