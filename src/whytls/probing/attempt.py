@@ -78,6 +78,10 @@ class Prober:
             except ConnectionRefusedError as error:
                 said.add("rst", "server")
                 return self._unconnected(number, purpose, said, server, "refused-connection", error.strerror or "")
+            except ConnectionResetError as error:  # it was accepted, and reset before we could take note of it
+                said.add("syn-ack", "server")
+                said.add("rst", "server")
+                return self._unconnected(number, purpose, said, server, "reset", error.strerror or "")
             except OSError as error:
                 said.add("icmp-unreachable", "server")
                 return self._unconnected(number, purpose, said, server, "unreachable", error.strerror or "")
