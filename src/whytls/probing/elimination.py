@@ -1,0 +1,332 @@
+"""All cipher suites that one version accepts, in the server's order, and with the same questions its groups, signature schemes and protocols.
+
+Theory of operation
+-------------------
+A server answers a list with its choice. So everything is offered, what was chosen is taken out, and the rest is offered again until it
+is refused: one connection for each thing that is accepted, and one for the end. Offers hold all that remains, so what is chosen earlier
+ranks higher.
+
+**Lists that others pay for.** An answer chooses in several lists at once: suite, group, signature scheme, protocol. A list that is *open*
+is offered without what it already gave, so each question about suites brings a group and a scheme as well. That is not free of danger: a
+list that has run dry takes suites with it (no group left: no ECDHE suite; no ECDSA scheme left: no ECDSA suite), and the server then
+chooses what ranks lower, or refuses. Two rules keep the result right.
+
+* *What is accepted* is concluded from any answer; *what is refused* only from an answer to full lists, or where every kind of suite that
+  was offered was shown to be alive under the shorter ones.
+* *What ranks higher* is concluded only against suites that were usable under the lists offered. Suites of one ``Kind`` (key exchange and
+  authentication) live and die together. Lists only get shorter; so a kind that is chosen was alive in all questions before. A kind that was
+  chosen before and is not chosen now is in doubt, from this question on, until it is chosen again. After two questions in doubt it is asked
+  for alone, under the lists as they are. If it answers, it was alive (and the answer was paid for by what it brings). If not, all that was
+  ranked in doubt is unranked, goes back into the pool, and the lists that are dry are asked for what they still have and then closed:
+  a closed list is offered in full.
+
+What is left open at the end is asked for alone (``finish``). What a server that chooses and then breaks off has chosen is taken out and not
+counted. Nothing here sends anything: see ``Dialogue``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from whytls.probing.offer import Answer, Dialogue, Offer, Part, offer_words
+from whytls.probing.result import Refused
+from whytls.wire.registry import TLS12, TLS13, suite_facts, version_name
+
+PATIENCE = 2  # questions that are asked before a doubt is settled
+
+
+class Kind(NamedTuple):
+    """Suites that need the same of the other lists."""
+
+    key_exchange: str
+    authentication: str
+
+    def needs(self, version: int) -> frozenset[Part]:
+        """The lists without which it cannot be chosen."""
+        wanted: set[Part] = set()
+        if version == TLS13 or self.key_exchange.startswith("EC"):
+            wanted.add("groups")
+        if self.authentication == "ECDSA":
+            wanted.add("groups")  # its certificate's curve has to be among them (RFC 8422 section 5.1)
+        signed = self.key_exchange in ("ECDHE", "DHE", "SRP") and self.authentication not in ("anon", "PSK", "SRP")
+        if version == TLS13 or (version == TLS12 and signed):
+            wanted.add("schemes")
+        return frozenset(wanted)
+
+
+def kind_of(suite: int) -> Kind:
+    """The kind of a suite."""
+    facts = suite_facts(suite)
+    return Kind(facts.key_exchange, facts.authentication)
+
+
+class Pool:
+    """One list besides the suites. ``open``: it is offered without what it gave."""
+
+    def __init__(self, every: tuple[int, ...] | tuple[str, ...], is_open: bool, seen: Iterable[int | str] = ()) -> None:
+        self.every: tuple[int | str, ...] = every
+        self.seen: list[int | str] = list(seen)  # in the order in which they were chosen
+        self.open = is_open and bool(every)
+        self.refused: Refused | None = None  # how it was when nothing of it was left
+        self.ignored = False  # the server went on without choosing anything of it
+
+    @property
+    def shortened(self) -> bool:
+        """Whether it is offered without something."""
+        return self.open and bool(self.seen)
+
+    def offered(self) -> tuple[int | str, ...]:
+        """As it is offered now."""
+        return self.without_seen() if self.shortened else self.every
+
+    def without_seen(self) -> tuple[int | str, ...]:
+        """What it has not given yet."""
+        return tuple([value for value in self.every if value not in self.seen])
+
+    def heard(self, value: int | str | None) -> bool:
+        """Whether the choice is a new one."""
+        if value is None or value in self.seen or value not in self.every:
+            return False
+        self.seen.append(value)
+        if len(self.seen) == len(self.every):
+            self.open = False
+        return True
+
+
+class Elimination:
+    """What is found of one version; what stands here is true also when the questions end early."""
+
+    def __init__(self, base: Offer, joint: Iterable[Part] = ()) -> None:
+        """``base`` offers everything of one version; ``joint`` are the lists that the suites pay for."""
+        self.base, self.version = base, base.versions[0]
+        open_ones = frozenset(joint)
+        self.pools: dict[Part, Pool] = {
+            "groups": Pool(base.groups, "groups" in open_ones),
+            "schemes": Pool(base.schemes, "schemes" in open_ones),
+            "alpn": Pool(base.alpn, "alpn" in open_ones),
+        }
+        self.ranked: list[int] = []
+        self.accepted: set[int] = set()
+        self.broken: list[int] = []  # chosen, and then broken off over
+        self.refused: Refused | None = None
+        self.server_order: bool | None = None
+        self.dh_bits: set[int] = set()
+        self._left: list[int] = list(base.suites)
+        self._chosen: set[Kind] = set()
+        self._alive: set[Kind] = set()  # under the lists as they are
+        self._doubt: dict[Kind, int] = {}  # since which rank
+        self._first_short: int | None = None  # rank at which a list was first offered without something
+
+    @property
+    def _needs(self) -> dict[Part, Pool]:
+        """The open lists that suites depend on, and that are offered short."""
+        return {part: pool for part, pool in self.pools.items() if part != "alpn" and pool.shortened}
+
+    def _depends(self, kind: Kind) -> bool:
+        return any(part in self._needs for part in kind.needs(self.version))
+
+    # ------------------------------------------------------------------ the suites
+
+    def suites(self, given: Answer | None = None) -> Dialogue[None]:
+        """All suites, and what of the open lists comes along. ``given`` is an answer to the full lists that is there already."""
+        while self._left:
+            asked = self._offer(self._left)
+            answer = given or (yield asked)
+            given = None
+            if self._accept(answer):
+                if any(len(self.ranked) - since >= PATIENCE for since in self._doubt.values()):
+                    yield from self._settle()
+            elif self.pools["alpn"].shortened and answer.alert == 120:  # no_application_protocol (RFC 7301 section 3.2)
+                self._close("alpn", answer)
+            elif not (yield from self._refuse(answer)):
+                break
+        yield from self._order()
+
+    def _accept(self, answer: Answer) -> bool:
+        """Ranks what was chosen, if something was."""
+        suite = answer.suite
+        if not answer.accepted or answer.version != self.version or suite is None or suite not in self._left:
+            return False
+        self._left.remove(suite)
+        self.ranked.append(suite)
+        self.accepted.add(suite)
+        kind, short = kind_of(suite), bool(self._needs)
+        self._doubt.pop(kind, None)
+        self._alive.add(kind)
+        if short:
+            if self._first_short is None:
+                self._first_short = len(self.ranked) - 1
+            for other in self._chosen - self._alive:
+                if self._depends(other):
+                    self._doubt.setdefault(other, len(self.ranked) - 1)
+        self._chosen.add(kind)
+        self._heard(answer)
+        return True
+
+    def _heard(self, answer: Answer) -> None:
+        """Takes what was chosen in the other lists out of them."""
+        new = [self.pools["groups"].heard(answer.group), self.pools["schemes"].heard(answer.scheme)]
+        if any(new):
+            self._alive.clear()
+        alpn = self.pools["alpn"]
+        alpn.ignored = not alpn.heard(answer.alpn) and answer.alpn is None
+        if answer.dh_bits:
+            self.dh_bits.add(answer.dh_bits)
+
+    def _break(self, answer: Answer) -> bool:
+        """Takes out what the server chose and broke off over, under full lists."""
+        suite = answer.suite
+        if answer.version != self.version or suite is None or suite not in self._left:
+            return False
+        self._left.remove(suite)
+        self.broken.append(suite)
+        return True
+
+    def _refuse(self, answer: Answer) -> Dialogue[bool]:
+        """After a refusal: whether there is more to ask."""
+        alpn = self.pools["alpn"]
+        by_protocols = alpn.shortened and not alpn.ignored  # a server that goes on without one does not refuse for it
+        if not self._needs and not by_protocols:
+            self.refused = _refused(answer)
+            return self._break(answer)
+        kinds = {kind_of(suite) for suite in self._left}
+        if answer.suite is None and not by_protocols and kinds <= self._chosen and (yield from self._all_alive(kinds)):
+            self.refused = _refused(answer)
+            return False
+        again = yield self._in_full(tuple(self._left), f"{self.base.purpose}: the rest, other lists in full")
+        if again.suite is not None and again.suite in self._left:
+            kind = kind_of(again.suite)  # its lists were dry since it was in doubt; one that was never chosen, since they were short
+            since = self._doubt.get(kind) if kind in self._chosen else self._first_short
+            yield from self._close_dry()
+            if by_protocols:
+                yield from self.finish("alpn")
+            if self._unrank(since):
+                return True  # it was chosen among what was left then
+        if self._accept(again):
+            return True
+        self.refused = _refused(again)
+        return self._break(again)
+
+    # ------------------------------------------------------------------ doubts
+
+    def _settle(self) -> Dialogue[None]:
+        """Finds out whether the kinds in doubt were alive; if one was not, what was ranked meanwhile is not ranked."""
+        if not (yield from self._all_alive(set(self._doubt))):
+            since = min(self._doubt.values())
+            yield from self._close_dry()
+            self._unrank(since)
+
+    def _all_alive(self, kinds: set[Kind]) -> Dialogue[bool]:
+        """Whether each of these kinds, all accepted before, is still accepted under the lists as they are.
+
+        Each answer shortens the lists again, but it was given under those that the doubt is about.
+        """
+        waiting = {kind for kind in kinds if kind not in self._alive and self._depends(kind)}
+        while waiting:
+            suites = [suite for suite in self.base.suites if suite in self.accepted and kind_of(suite) in waiting]
+            answer = yield self._offer(suites)._replace(alpn=self.base.alpn)
+            kind = kind_of(answer.suite) if answer.accepted and answer.suite in suites else None
+            if kind is None:
+                return False
+            waiting.discard(kind)
+            self._doubt.pop(kind, None)
+            self._heard(answer)
+        return True
+
+    def _close_dry(self) -> Dialogue[None]:
+        """Asks the lists that suites depend on for what they still have, one after the other, and closes them."""
+        for part in tuple(self._needs):
+            yield from self.finish(part)
+
+    def _unrank(self, since: int | None) -> bool:
+        """Puts back what was ranked since then; whether that was anything."""
+        back = set(self.ranked[since:]) if since is not None else set()
+        if back:
+            del self.ranked[since:]
+            back.update(self._left)
+            self._left = [suite for suite in self.base.suites if suite in back]
+        self._doubt.clear()
+        self._alive.clear()
+        return bool(back)
+
+    # ------------------------------------------------------------------ one list alone
+
+    def finish(self, part: Part) -> Dialogue[None]:
+        """What one list has besides what is known, asked for alone with the suites that need it; then the list is closed."""
+        pool = self.pools[part]
+        suites = self._dependants(part)
+        while suites and pool.without_seen() and not (part == "alpn" and pool.ignored):
+            rest = pool.without_seen()
+            answer = yield self._in_full(suites, _purpose(part, len(rest), self.version))._replace(**{part: rest})
+            if not answer.accepted or answer.version != self.version:
+                pool.refused = _refused(answer)
+                break
+            self.accepted.update({answer.suite} & set(self._left) if answer.suite is not None else ())
+            before = len(pool.seen)
+            self._heard(answer)
+            if len(pool.seen) > before:
+                continue
+            if getattr(answer, part.removesuffix("s")) is not None:
+                break  # it takes what was not offered, too: the list means nothing to it
+            suites = tuple([suite for suite in suites if suite != answer.suite])  # it goes without
+        pool.open = False
+
+    def _dependants(self, part: Part) -> tuple[int, ...]:
+        def depends(suite: int) -> bool:
+            return part == "alpn" or part in kind_of(suite).needs(self.version)
+
+        pool = self.accepted.union(self._left)
+        return tuple([suite for suite in self.base.suites if suite in pool and depends(suite)])
+
+    def _close(self, part: Part, answer: Answer) -> None:
+        self.pools[part].open = False
+        self.pools[part].refused = _refused(answer)
+
+    def _order(self) -> Dialogue[None]:
+        """Whether the server has an order of its own: asked only where its choices were the first of ours each time."""
+        places = {suite: place for place, suite in enumerate(self.base.suites)}
+        mine = sorted(self.ranked, key=places.__getitem__)
+        if len(mine) < 2:
+            return
+        if mine != self.ranked:
+            self.server_order = True
+            return
+        turned = tuple(reversed(mine))
+        answer = yield self._in_full(turned, f"{version_name(self.version)}, the accepted cipher suites in turned order")
+        if answer.accepted:
+            self.server_order = answer.suite != turned[0]
+            if not self.server_order:
+                self.ranked.reverse()
+
+    def group_order(self) -> Dialogue[bool | None]:
+        """Whether the server has an order of groups of its own."""
+        seen = [group for group in self.pools["groups"].seen if isinstance(group, int)]
+        mine = [group for group in self.base.groups if group in seen]
+        suites = tuple([suite for suite in self.base.suites if suite in self.accepted and "groups" in kind_of(suite).needs(self.version)])
+        if len(seen) < 2 or not suites:
+            return None
+        if mine != seen:
+            return True
+        turned = tuple(reversed(mine))
+        answer = yield self._in_full(suites, "the accepted groups in turned order")._replace(groups=turned)
+        return answer.group != turned[0] if answer.accepted and answer.group is not None else None
+
+    def _offer(self, suites: Iterable[int]) -> Offer:
+        """These suites, with the lists as they are."""
+        chosen = tuple(suites)
+        return self._in_full(chosen, offer_words(self.version, chosen))._replace(**{part: pool.offered() for part, pool in self.pools.items()})
+
+    def _in_full(self, suites: tuple[int, ...], purpose: str) -> Offer:
+        return self.base._replace(suites=suites, purpose=purpose)
+
+
+def _refused(answer: Answer) -> Refused:
+    return Refused(answer.attempt, answer.end, answer.alert)
+
+
+_NAMES: dict[Part, str] = {"groups": "group", "schemes": "signature scheme", "alpn": "application protocol"}
+
+
+def _purpose(part: Part, count: int, version: int) -> str:
+    return f"{version_name(version)}, {count} more {_NAMES[part]}{'s' if count != 1 else ''}"
