@@ -49,9 +49,17 @@ class Model:
         return [s for s in self.suites.get(version, ()) if s in suites_for(version) and self._usable(s, version, full) and s not in self.broken]
 
     def has_groups(self, version: int) -> list[int]:
-        """The groups that it uses in a version, in its own order."""
-        used = any(_elliptic(suite) or version == TLS13 for suite in self.accepts(version))
-        return [group for group in self.groups if used and group in groups_for(version)]
+        """The groups that a client can have of it in a version, in its own order.
+
+        Where all certificates are for ECDSA and of a curve that it ranks itself, nothing behind that curve can be had: without the curve
+        there is no certificate for the client, and with it the curve is chosen.
+        """
+        users = [suite for suite in self.accepts(version) if _elliptic(suite) or version == TLS13]
+        groups = self._groups(version) if users else []
+        for_ecdsa_only = version < TLS13 and all(suite_facts(suite).authentication == "ECDSA" for suite in users)
+        if for_ecdsa_only and self.group_order == "server" and self.curve in groups:
+            return groups[: groups.index(self.curve) + 1]
+        return groups
 
     def has_schemes(self, version: int) -> set[int]:
         """The schemes that it signs with."""

@@ -256,21 +256,34 @@ class Elimination:
         """What one list has besides what is known, asked for alone with the suites that need it; then the list is closed."""
         pool = self.pools[part]
         suites = self._dependants(part)
+        behind = False  # what is known is offered, too, behind what is not
         while suites and pool.without_seen() and not (part == "alpn" and pool.ignored):
             rest = pool.without_seen()
-            answer = yield self._in_full(suites, _purpose(part, len(rest), self.version))._replace(**{part: rest})
+            purpose = _purpose(part, len(rest), self.version)
+            answer = yield self._in_full(suites, purpose)._replace(**{part: rest + tuple(pool.seen) if behind else rest})
             if not answer.accepted or answer.version != self.version:
-                pool.refused = _refused(answer)
-                break
+                pool.refused = pool.refused or _refused(answer)
+                if behind or not self._curve_wanted(part):
+                    break
+                behind = True
+                continue
             self.accepted.update({answer.suite} & set(self._left) if answer.suite is not None else ())
             before = len(pool.seen)
             self._heard(answer)
             if len(pool.seen) > before:
                 continue
             if getattr(answer, part.removesuffix("s")) is not None:
-                break  # it takes what was not offered, too: the list means nothing to it
+                break  # what it chose is known: there is no more, or the list means nothing to it
             suites = tuple([suite for suite in suites if suite != answer.suite])  # it goes without
         pool.open = False
+
+    def _curve_wanted(self, part: Part) -> bool:
+        """Whether groups that are left out can be the reason of a refusal: an ECDSA certificate needs its curve among them before TLS 1.3.
+
+        A client has what the others rank behind that curve only from a server that follows the client's order.
+        """
+        known = part == "groups" and self.version < TLS13 and self.pools[part].seen
+        return bool(known) and any(kind_of(suite).authentication == "ECDSA" for suite in self.accepted)
 
     def _dependants(self, part: Part) -> tuple[int, ...]:
         def depends(suite: int) -> bool:
