@@ -70,6 +70,7 @@ class Pool:
         self.open = is_open and bool(every)
         self.refused: Refused | None = None  # how it was when nothing of it was left
         self.ignored = False  # the server went on without choosing anything of it
+        self.done = not every  # there is no more to ask
 
     @property
     def shortened(self) -> bool:
@@ -256,6 +257,8 @@ class Elimination:
         """What one list has besides what is known, asked for alone with the suites that need it; then the list is closed."""
         pool = self.pools[part]
         suites = self._dependants(part)
+        if pool.done:
+            return
         behind = False  # what is known is offered, too, behind what is not
         while suites and pool.without_seen() and not (part == "alpn" and pool.ignored):
             rest = pool.without_seen()
@@ -275,7 +278,7 @@ class Elimination:
             if getattr(answer, part.removesuffix("s")) is not None:
                 break  # what it chose is known: there is no more, or the list means nothing to it
             suites = tuple([suite for suite in suites if suite != answer.suite])  # it goes without
-        pool.open = False
+        pool.open, pool.done = False, True
 
     def _curve_wanted(self, part: Part) -> bool:
         """Whether groups that are left out can be the reason of a refusal: an ECDSA certificate needs its curve among them before TLS 1.3.
@@ -293,8 +296,8 @@ class Elimination:
         return tuple([suite for suite in self.base.suites if suite in pool and depends(suite)])
 
     def _close(self, part: Part, answer: Answer) -> None:
-        self.pools[part].open = False
-        self.pools[part].refused = _refused(answer)
+        pool = self.pools[part]
+        pool.open, pool.done, pool.refused = False, True, _refused(answer)
 
     def _order(self) -> Dialogue[None]:
         """Whether the server has an order of its own: asked only where its choices were the first of ours each time."""
