@@ -252,8 +252,14 @@ def _postgresql(client: bytes, server: bytes) -> Found | None:
         return Found("postgresql", 8, 0, upgraded=False) if len(client) == 8 else Found("postgresql", 8, 0)
     if server[:1] == b"S":
         return Found("postgresql", 8, 1)
-    said = harmless(server[5:]) if server[:1] == b"E" else ""
+    said = postgresql_error(server[5:]) if server[:1] == b"E" else ""
     return Found("postgresql", 8, 1, upgraded=False, refusal=said or "N (the server is not configured for TLS)")
+
+
+def postgresql_error(fields: bytes) -> str:
+    """The message of an ErrorResponse (PostgreSQL manual, 55.8), or all of it where it has none: a server before 7.4 has no fields."""
+    message = next((field[1:] for field in fields.split(b"\0") if field[:1] == b"M"), fields)
+    return harmless(message)
 
 
 def _is_postgresql(client: bytes, server: bytes) -> bool:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from whytls.capture.prelude import LDAP_STARTTLS, MYSQL_SSL, POSTGRESQL_REQUEST, harmless
+from whytls.capture.prelude import LDAP_STARTTLS, MYSQL_SSL, POSTGRESQL_REQUEST, harmless, postgresql_error
 from whytls.exceptions import Malformed
 from whytls.pki.der import children, element
 from whytls.probing.dialogue import Dialogue, Ended, Reading, Refused, Talk, Upgraded, foreign, refused, talk
@@ -214,8 +214,7 @@ def _postgresql(name: str, own: str) -> Callable[[Dialogue], Reading[Upgraded]]:
         length = int.from_bytes((yield from dialogue.exactly(4)), "big")
         if not 4 <= length <= MOST_ELEMENT:  # a server before 7.4 says its words up to a NUL
             raise foreign(answer + dialogue.held())
-        fields = (yield from dialogue.exactly(length - 4)).split(b"\0")
-        raise refused(next((field[1:] for field in fields if field[:1] == b"M"), b" ".join(fields)))
+        raise Ended(Refused("refused", postgresql_error((yield from dialogue.exactly(length - 4)))))
 
     return steps
 

@@ -41,6 +41,7 @@ MOST_ADDRESSES = 64  # of one name
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,20}):/{2}", re.IGNORECASE)
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,126}\.?", re.IGNORECASE)
+_ZONE = re.compile(r"[^%\[\]]+(?:%[\w.-]{1,15})?")  # RFC 4007 section 11; on Linux an interface, of at most 15 characters
 _HINT = "HOST, HOST:PORT, [2001:db8::7]:443, unix:/path, or smtp://HOST"
 
 
@@ -250,7 +251,7 @@ def _host_and_port(text: str, default: int) -> Address:
         UsageError: it is none of these.
     """
     whole = text
-    if as_address(text) and ":" in text and not text.startswith("["):
+    if as_address(text) and ":" in text and not {"[", "]"} & set(text):
         whole = f"[{text}]"
     if whole.endswith("]") or ":" not in whole:
         host = whole[1:-1] if whole.startswith("[") and whole.endswith("]") else whole
@@ -259,7 +260,7 @@ def _host_and_port(text: str, default: int) -> Address:
         place = address(whole)
         host = place.host if place else ""
     bracketed = whole.startswith("[")
-    if place is None or bracketed != (":" in host) or (bracketed and as_address(host) is None):
+    if place is None or bracketed != (":" in host) or (bracketed and (as_address(host) is None or not _ZONE.fullmatch(host))):
         raise UsageError(f"{text[:100]!r} is no address of a server", hint=_HINT)
     return place._replace(host=host if bracketed else _host(host))
 
@@ -287,7 +288,7 @@ def _server_name(text: str) -> str:
 
 def _address(text: str) -> str:
     found = as_address(text)
-    if found is None:
+    if found is None or not _ZONE.fullmatch(text.strip("[]")):
         raise UsageError(f"{text[:100]!r} is no address to connect to", hint="192.0.2.7 or 2001:db8::7; the port stands with the host")
     zone = text.strip("[]").partition("%")[2]
     return f"{found}%{zone}" if zone else found
