@@ -230,7 +230,7 @@ def _server() -> dict[str, Any]:
         address=_text("Where it was asked."),
         server_name=_or_null(_text("Sent as SNI.")),
         at=_moment(),
-        verdict=_text("healthy, or the cause of its gravest problem."),
+        verdict=_text("healthy, the cause of its gravest problem, or unknown."),
         level=_or_null(_one_of(Level, "The gravest of what is wrong.")),
         problems=_list({"$ref": "#/$defs/problem"}, "Why clients do not get through, the gravest first."),
         weaknesses=_list({"$ref": "#/$defs/statement"}, "What it accepts and should not."),

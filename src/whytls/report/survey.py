@@ -94,6 +94,8 @@ def _first_line(survey: Survey, style: Style) -> list[str]:
         first = survey.problems[0]
         confidence = style.paint(first.confidence, _COLOUR[first.confidence])
         return [f"{style.paint('✗', 'red', 'bold')} {name}   {style.paint(first.cause, 'bold')}   {confidence}"]
+    if survey.level == "failure":
+        return [f"{style.paint('?', 'yellow', 'bold')} {name}   {style.paint('unknown', 'bold')}", "  Nothing was learned of this server."]
     accepted = ", ".join(version_name(v.version) for v in _by_age(survey.inventory.versions) if v.suites)
     sign, colour = ("✓", "green") if not survey.problems else ("!", "yellow")
     return [f"{style.paint(sign, colour, 'bold')} {name}   {style.paint('healthy', colour, 'bold')}   {accepted}", *_lost(survey, style)]

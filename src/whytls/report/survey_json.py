@@ -33,7 +33,7 @@ def as_dict(survey: Survey, *, transcripts: bool = False) -> dict[str, Any]:
         "address": inventory.address,
         "server_name": inventory.server_name,
         "at": iso(survey.at) or None,
-        "verdict": _verdict(survey),
+        "verdict": survey.verdict,
         "level": survey.level,
         "problems": [problem_as_dict(problem) for problem in survey.problems],
         "weaknesses": [_statement(statement) for statement in survey.weaknesses],
@@ -59,11 +59,6 @@ def as_dict(survey: Survey, *, transcripts: bool = False) -> dict[str, Any]:
         "seconds": round(inventory.seconds, 4),
         "attempts": [attempt_as_dict(attempt, transcript=transcripts) for attempt in inventory.attempts],
     }
-
-
-def _verdict(survey: Survey) -> str:
-    """``healthy``, or the cause of the gravest problem."""
-    return survey.problems[0].cause if survey.level == "failure" else "healthy"
 
 
 def _named(number: int, name: Callable[[int], str]) -> dict[str, Any]:

@@ -92,9 +92,16 @@ class Survey:
     @property
     def level(self) -> Level | None:
         """The gravest of what is wrong; ``None``: healthy."""
-        if any(problem.level == "failure" for problem in self.problems):
+        if not self.accepts or any(problem.level == "failure" for problem in self.problems):
             return "failure"
         return "warning" if self.problems or self.weaknesses else None
+
+    @property
+    def verdict(self) -> str:
+        """``healthy``, the cause of the gravest problem, or ``unknown`` where no handshake told anything."""
+        if self.level != "failure":
+            return "healthy"
+        return self.problems[0].cause if self.problems else "unknown"
 
     @property
     def refused(self) -> tuple[Through, ...]:
