@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from whytls.pki.password import Password
+    from whytls.probing.facts import Identity
     from whytls.probing.limits import Limits
     from whytls.probing.target import Family, Target
     from whytls.surveying.run import Probe
@@ -42,7 +43,9 @@ def probe(
     all_addresses: bool = False,
     cert: str | None = None,
     key: str | None = None,
+    cert_alias: str | None = None,
     password: Password | None = None,
+    key_password: Password | None = None,
     trust: str | None = None,
     with_: Sequence[str] = (),
     at: str | datetime | None = None,
@@ -60,8 +63,8 @@ def probe(
     ``targets`` are ``host``, ``host:port``, ``[v6]:port``, ``https://host``, ``smtp://host``, ``unix:/path``; without a port 443. ``name``
     is sent as SNI: ``None`` stands for the host, where that is a name, and ``""`` for none. ``address`` is connected to whatever the name
     resolves to; ``family`` is 4, 6, or 0 for both; ``starttls``, ``proxy`` and ``proxy_protocol`` say what stands in front of TLS.
-    ``cert`` is a store with the client certificate to present, ``key`` the file of its key where that lies elsewhere; ``trust`` the anchors
-    of the clients. ``client`` names clients whose own hello is sent (``java-17``, ``all``, ``edge.pcap#4``), ``compare`` another server, to
+    ``cert`` is a store with the client certificate to present, ``cert_alias`` which of several, ``key`` the file of its key where that lies
+    elsewhere; ``trust`` is a store with the anchors of the clients. ``client`` names clients whose own hello is sent (``java-17``, ``all``, ``edge.pcap#4``), ``compare`` another server, to
     tell what differs, and ``without`` parts that are left out (``surveying.run.PARTS``). ``timeout`` is in seconds, ``rate`` in connections
     a second (0: as they come); ``connections`` and ``parallel`` bound those to one server. The value is iterated lazily and gives a
     ``Survey`` for each server; those that could not be asked stand in its ``errors``.
@@ -83,7 +86,7 @@ def probe(
         asked(None, "server", trust, with_, (), (), at, 30, False, False),
         _limits(timeout, connections, parallel, rate),
         frozenset(part for part in get_args(Part) if part in without),
-        _identity(cert, key, password),
+        _identity(cert, key, cert_alias, password, key_password),
         all_addresses,
         tuple(client),
         _target(compare, way) if compare is not None else None,
@@ -103,6 +106,18 @@ def _target(text: str, way: _Way) -> Target:
         proxy=proxy(way.proxy, password=way.proxy_password) if way.proxy else None,
         proxy_header=proxy_header(way.proxy_protocol, way.proxy_source or "") if way.proxy_protocol else None,
     )
+
+
+def _identity(
+    cert: str | None, key: str | None, alias: str | None, password: Password | None, key_password: Password | None
+) -> Identity | None:
+    if cert is None:
+        if key is not None or alias is not None:
+            raise UsageError("a key needs its certificate", hint="--cert STORE")
+        return None
+    from whytls.probing.identity import identity
+
+    return identity(cert, key, alias=alias, password=password, key_password=key_password)
 
 
 def _limits(timeout: float, connections: int, parallel: int, rate: float) -> Limits:

@@ -38,8 +38,10 @@ COMMAND = Command(
             "what is known besides",
             (
                 Option(("--cert",), "client certificate to present: a store with its key, or a certificate and --key", "STORE", completes="file"),
+                Option(("--cert-alias",), "which of several in that store", "ALIAS"),
                 Option(("--key",), "its private key, where it lies in a file of its own", "FILE", completes="file"),
                 *passwords.options("", "the client certificate's store"),
+                *passwords.options("key-", "its private key, where it has its own"),
                 Option(("--trust",), "the clients' anchors: any store; or system, java (else: not judged)", "STORE", completes="file"),
                 Option(("--with",), "other certificates at hand, from which chains are completed", "FILE", repeat=True, completes="file"),
                 Option(("--at",), "judge certificates for this time instead of now", "TIME"),
@@ -48,7 +50,7 @@ COMMAND = Command(
         (
             "what is asked",
             (
-                Option(("--client",), "send this client's hello: java-17, all, edge.pcap#4 (whytls probe --clients lists them)", "CLIENT", repeat=True),
+                Option(("--client",), "send this client's hello: java-17, edge.pcap#4, or all (--clients lists them)", "CLIENT", repeat=True),
                 Option(("--clients",), "list the clients that are known"),
                 Option(("--compare",), "another server: what differs (VIP against backend, staging against production)", "HOST[:PORT]"),
                 Option(("--without",), "leave this part out", repeat=True, choices=PARTS),
@@ -105,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _start(values: dict[str, Any], progress: Any) -> Probe:
-    from whytls.api import probe
+    from whytls.live import probe
 
     return probe(
         *values["argument"],
@@ -113,6 +115,8 @@ def _start(values: dict[str, Any], progress: Any) -> Probe:
         all_addresses=values["all_addresses"],
         cert=values["cert"],
         key=values["key"],
+        cert_alias=values["cert_alias"],
+        key_password=passwords.given(values, "key_", "the private key"),
         password=passwords.given(values, "", "the client certificate's store"),
         trust=values["trust"],
         with_=values["with"],
