@@ -22,6 +22,7 @@ STEPS = (
     {"causes"},
     {"verdict"},
     {"errortext", "edge", "checking"},
+    {"surveying"},
     {"gateway", "report"},
     {"api"},
     {"serve", "fleet"},
