@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from whytls.probing.offer import Answer, Dialogue, Offer, Part, offer_words
+from whytls.probing.offer import Answer, Dialogue, Offer, Part, offer_words, with_list
 from whytls.probing.result import Refused
 from whytls.wire.registry import TLS12, TLS13, suite_facts, version_name
 
@@ -131,6 +131,32 @@ class Elimination:
 
     def suites(self, given: Answer | None = None) -> Dialogue[None]:
         """All suites, and what of the open lists comes along. ``given`` is an answer to the full lists that is there already."""
+        yield from self._eliminate(given)
+        yield from self._order()
+
+    def in_pieces(self, most: int) -> Dialogue[None]:
+        """The same with at most ``most`` suites in one offer, for servers that do not read longer lists.
+
+        What is accepted is found piece by piece; then that alone is asked for again, all of it together, for the order.
+        """
+        pieces = [self.base.suites[start : start + most] for start in range(0, len(self.base.suites), most)]
+        for suites in pieces:
+            piece = Elimination(self.base._replace(suites=suites))
+            yield from piece._eliminate(None)
+            self.accepted |= piece.accepted
+            self.broken += piece.broken
+            self.refused = piece.refused or self.refused
+        refused = self.refused
+        self._left = [suite for suite in self.base.suites if suite in self.accepted]
+        if len(self._left) <= most:
+            yield from self._eliminate(None)
+            yield from self._order()
+        else:
+            self.ranked = list(self._left)
+            self._left = []
+        self.refused = refused
+
+    def _eliminate(self, given: Answer | None) -> Dialogue[None]:
         while self._left:
             asked = self._offer(self._left)
             answer = given or (yield asked)
@@ -142,7 +168,6 @@ class Elimination:
                 self._close("alpn", answer)
             elif not (yield from self._refuse(answer)):
                 break
-        yield from self._order()
 
     def _accept(self, answer: Answer) -> bool:
         """Ranks what was chosen, if something was."""
@@ -263,7 +288,7 @@ class Elimination:
         while suites and pool.without_seen() and not (part == "alpn" and pool.ignored):
             rest = pool.without_seen()
             purpose = _purpose(part, len(rest), self.version)
-            answer = yield self._in_full(suites, purpose)._replace(**{part: rest + tuple(pool.seen) if behind else rest})
+            answer = yield with_list(self._in_full(suites, purpose), part, rest + tuple(pool.seen) if behind else rest)
             if not answer.accepted or answer.version != self.version:
                 pool.refused = pool.refused or _refused(answer)
                 if behind or not self._curve_wanted(part):
@@ -337,7 +362,10 @@ class Elimination:
     def _offer(self, suites: Iterable[int]) -> Offer:
         """These suites, with the lists as they are."""
         chosen = tuple(suites)
-        return self._in_full(chosen, offer_words(self.version, chosen))._replace(**{part: pool.offered() for part, pool in self.pools.items()})
+        asked = self._in_full(chosen, offer_words(self.version, chosen))
+        for part, pool in self.pools.items():
+            asked = with_list(asked, part, pool.offered())
+        return asked
 
     def _in_full(self, suites: tuple[int, ...], purpose: str) -> Offer:
         return self.base._replace(suites=suites, purpose=purpose)

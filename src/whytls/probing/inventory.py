@@ -20,10 +20,12 @@ from whytls.probing.attempt import Attempt, Prober
 from whytls.probing.elimination import Elimination
 from whytls.probing.offer import ALL_VERSIONS, PROTOCOLS, Answer, Offer, Part, broad, groups_for, offer, suites_for
 from whytls.probing.result import Inventory, NameAsked, Refused, Resumption, VersionFound
+from whytls.probing.why import Why, why
 from whytls.wire.registry import SSL2, SSL3, TLS12, TLS13, suite_facts, version_name
 
 Progress = Callable[[Attempt], None]
 INAPPROPRIATE_FALLBACK = 86
+FEWEST = 15  # suites that are offered at once at least
 _X25519 = 0x001D
 
 
@@ -57,6 +59,8 @@ class Survey:
         self.names: dict[int, NameAsked] = {}  # by the place of the question
         self.resumptions: list[Resumption] = []
         self.warnings: list[str] = []
+        self.why: Why | None = None  # where an offer of everything is refused
+        self._most = 0  # suites in one offer; 0: any number
 
     # -------------------------------------------------------------- what is known
 
@@ -85,6 +89,8 @@ class Survey:
             Ended: the target is gone, or the bounds are reached.
         """
         first = await self.asker.ask(broad())
+        if not first.accepted and not await self._learned(first):
+            return
         if first.accepted and first.version is not None:  # what is higher was offered, and not taken
             self.refused = {version: Refused(first.attempt, first.end) for version in ALL_VERSIONS if version > first.version}
         wanted = [version for version in ALL_VERSIONS if version not in self.refused]
@@ -93,9 +99,29 @@ class Survey:
             joint: tuple[Part, ...] = ("groups",) if version == TLS13 else ()
             if version == lead:
                 joint = ("schemes", "alpn") if TLS13 in wanted else ("groups", "schemes", "alpn")
-            self.versions[version] = Elimination(offer(version, suites_for(version)), joint)
+            self.versions[version] = Elimination(self._bearable(offer(version, suites_for(version))), joint)
         await _together([self._version(version, first) for version in wanted])
         await _together([self._lists(), self._fallback(), self._to_the_end(), self._new_session()])
+
+    async def _learned(self, refused: Answer) -> bool:
+        """After an offer of everything that was refused: what has to be different for this server; whether it makes sense to go on."""
+        found = self.why = await self.asker.carry(why(broad(), refused, named=self.asker.server_name is not None))
+        if "name" in found.needed:
+            self.asker.server_name = None
+            self.warnings.append("the server refuses the name that was asked for; everything else was asked without a name")
+        if "suites" in found.needed and found.offer is not None:
+            self._most = max(len(found.offer.suites), FEWEST)
+            self.warnings.append(f"the server does not take long lists of cipher suites; it was asked for at most {self._most} at once")
+        return found.reason not in ("not-tls", "silence", "unreachable")
+
+    def _bearable(self, asked: Offer) -> Offer:
+        """An offer as this server takes it."""
+        taken = self.why.offer if self.why else None
+        if self.why is None or taken is None:
+            return asked
+        lists = {part: () for part in ("groups", "schemes", "alpn") if not getattr(taken, part)}
+        changed = {part: getattr(taken, part) for part in self.why.needed if part in ("groups", "schemes", "alpn", "shape", "share")}
+        return asked._replace(**{**lists, **changed} if taken.shape == "bare" else changed)
 
     async def _version(self, version: int, first: Answer) -> None:
         found = self.versions[version]
@@ -103,11 +129,10 @@ class Survey:
             await self._oldest(found)
             return
         given = first if first.accepted and first.version == version else None
-        await self.asker.carry(found.suites(given))
-        if version == TLS13 and found.accepted:
-            if "groups" not in self.without:
-                await self.asker.carry(found.finish("groups"))
-                self.group_order = await self.asker.carry(found.group_order())
+        await self.asker.carry(found.in_pieces(self._most) if self._most else found.suites(given))
+        if version == TLS13 and found.accepted and "groups" not in self.without:
+            await self.asker.carry(found.finish("groups"))
+            self.group_order = await self.asker.carry(found.group_order())
 
     async def _oldest(self, found: Elimination) -> None:
         """SSLv2: the server's answer lists what both have, so that one question is enough."""
@@ -127,8 +152,8 @@ class Survey:
         if new is not None:
             groups, others = lead.pools["groups"], new.pools["groups"].seen
             groups.seen = [*others, *(group for group in groups.seen if group not in others)]
-        parts: list[Part] = ["schemes", *(("groups",) if "groups" not in self.without else ()), *(("alpn",) if "alpn" not in self.without else ())]  # type: ignore[list-item]
-        for part in parts:
+        parts: tuple[Part, ...] = ("schemes", "groups", "alpn")
+        for part in [part for part in parts if part not in self.without]:
             await self.asker.carry(lead.finish(part))
         if new is None and "groups" not in self.without:
             self.group_order = await self.asker.carry(lead.group_order())

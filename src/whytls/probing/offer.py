@@ -7,7 +7,7 @@ prefer already in the first place, so that the first choice tells whether a serv
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from whytls.wire.registry import (
     GROUPS,
@@ -139,6 +139,11 @@ def groups_for(version: int) -> tuple[int, ...]:
 
 
 SCHEMES_OFFERED = tuple(sorted(SCHEMES, key=lambda number: (number not in (0x0401, 0x0804, 0x0403), number)))
+
+
+def with_list(asked: Offer, part: Part, values: Any) -> Offer:
+    """The offer with another of its lists."""
+    return asked._replace(**{part: values})
 
 
 def offer_words(version: int, suites: tuple[int, ...]) -> str:
