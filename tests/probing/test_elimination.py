@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probing.model_server import Model, ask, models
-from whytls.probing.elimination import Elimination, kind_of
+from whytls.probing.elimination import Elimination
 from whytls.probing.offer import offer, suites_for
+from whytls.probing.pool import kind_of
 from whytls.wire.registry import SSL3, TLS12, TLS13, suite_number
 
 

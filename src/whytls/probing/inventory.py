@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from whytls.probing import seen, sessions, sni
 from whytls.probing.asking import Asker, Ended, hello
 from whytls.probing.attempt import Attempt, Prober
 from whytls.probing.elimination import Elimination
-from whytls.probing.offer import ALL_VERSIONS, PROTOCOLS, Answer, Offer, Part, broad, groups_for, offer, suites_for
+from whytls.probing.offer import ALL_VERSIONS, PROTOCOLS, Answer, Offer, Part, broad, offer, suites_for
 from whytls.probing.result import Inventory, NameAsked, Refused, Resumption, VersionFound
 from whytls.probing.why import Why, why
 from whytls.wire.registry import SSL2, SSL3, TLS12, TLS13, suite_facts, version_name
@@ -101,6 +101,7 @@ class Survey:
                 joint = ("schemes", "alpn") if TLS13 in wanted else ("groups", "schemes", "alpn")
             self.versions[version] = Elimination(self._bearable(offer(version, suites_for(version))), joint)
         await _together([self._version(version, first) for version in wanted])
+        await self._hidden()
         await _together([self._lists(), self._fallback(), self._to_the_end(), self._new_session()])
 
     async def _learned(self, refused: Answer) -> bool:
@@ -141,6 +142,15 @@ class Survey:
             found.ranked, found.accepted = [answer.suite], {answer.suite}
         else:
             found.refused = Refused(answer.attempt, answer.end, answer.alert)
+
+    async def _hidden(self) -> None:
+        """Suites that others were in the way of; the highest version before TLS 1.3 stands for all of them."""
+        lead = self.lead
+        if lead is None or self._most or not await self.asker.carry(lead.hidden()):
+            return
+        self.warnings.append("the server chooses what it then refuses; its cipher suites were asked by authentication")
+        old = [self.versions[version] for version in self.accepted if SSL3 <= version <= TLS12]
+        await _together([self.asker.carry(found.by_authentication()) for found in old])
 
     async def _lists(self) -> None:
         """What the lists besides the suites still have; in TLS 1.3 alone it needs the keys to see it."""
@@ -217,10 +227,10 @@ class Survey:
 
     def _usual(self, found: Elimination) -> Offer:
         """An offer that this server takes, and with which a handshake can be carried to its end by us."""
-        usual = [suite for suite in _in_order(found) if _can(suite)]
-        suites = tuple(sorted(usual, key=lambda suite: suite_facts(suite).key_exchange == "RSA")) or _in_order(found)
-        usable = [group for group in found.pools["groups"].seen if isinstance(group, int)] or list(groups_for(found.version))
-        groups = tuple(sorted(usable, key=lambda group: group != _X25519)) if found.base.groups else ()
+        known = [suite for suite in _in_order(found) if _can(suite)]
+        more = [suite for suite in found.base.suites if _can(suite) and suite not in known]  # for names that are served otherwise
+        suites = tuple(sorted(known, key=lambda suite: suite_facts(suite).key_exchange == "RSA")) + tuple(more)
+        groups = tuple(sorted(found.base.groups, key=lambda group: (group != _X25519, group not in found.pools["groups"].seen)))
         alpn = tuple([name for name in ("http/1.1", "http/1.0") if name in self._protocols()])
         return found.base._replace(suites=suites, groups=groups, alpn=alpn, share=True, deep=True)
 
@@ -278,7 +288,7 @@ def _can(suite: int) -> bool:
     return usual and (facts.tls13 or (facts.key_exchange in ("ECDHE", "DHE", "RSA") and facts.authentication in ("RSA", "ECDSA", "DSS")))
 
 
-async def _together(tasks: Sequence[Awaitable[None]]) -> None:
+async def _together(tasks: Iterable[Awaitable[object]]) -> None:
     """All of them side by side. One that ends early lets the others come to their end, and then ends this."""
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     for end in ends:

@@ -94,7 +94,8 @@ Dialogue = Generator[Offer, Answer, T]
 def suites_for(version: int) -> tuple[int, ...]:
     """Every cipher suite that the version can use, in the order in which they are offered.
 
-    What gives forward secrecy stands first, and within one key exchange the older cipher before the newer: no server prefers that.
+    What gives forward secrecy stands first, and within one key exchange the older cipher before the newer: no server prefers that. What
+    needs more than a certificate (PSK, SRP, Kerberos) stands last: some servers choose it and then have no key for it.
     """
     known = _suites.get(version)
     if known is None:
@@ -107,6 +108,8 @@ def suites_for(version: int) -> tuple[int, ...]:
     return known
 
 
+USUAL = frozenset(("any", "RSA", "ECDSA", "DSS", "anon"))  # authentications that take a certificate at most
+
 _suites: dict[int, tuple[int, ...]] = {}
 _EXCHANGES = ("TLS13", "ECDHE", "DHE", "RSA")
 _AUTHENTICATIONS = ("any", "RSA", "ECDSA")
@@ -114,11 +117,12 @@ _AUTHENTICATIONS = ("any", "RSA", "ECDSA")
 _CIPHERS = ("CCM_8", "CCM", "CBC", "SEED", "IDEA", "CHACHA20", "GCM")
 
 
-def _place(number: int) -> tuple[bool, bool, int, int, int, int]:
+def _place(number: int) -> tuple[int, ...]:
     facts = suite_facts(number)
     weak = facts.export or facts.cipher.startswith(("NULL", "RC4", "DES", "RC2"))
     cipher = next((place for place, part in enumerate(_CIPHERS) if part in facts.cipher), len(_CIPHERS))
-    return weak, facts.authentication == "anon", _at(_EXCHANGES, facts.key_exchange), _at(_AUTHENTICATIONS, facts.authentication), cipher, number
+    exchange, authentication = _at(_EXCHANGES, facts.key_exchange), _at(_AUTHENTICATIONS, facts.authentication)
+    return facts.authentication not in USUAL, weak, facts.authentication == "anon", exchange, authentication, cipher, number
 
 
 def _at(known: tuple[str, ...], value: str) -> int:
