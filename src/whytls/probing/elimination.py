@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
-from whytls.probing.offer import USUAL, Answer, Dialogue, Offer, Part, offer_words, with_list
+from whytls.probing.offer import Answer, Dialogue, Offer, Part, offer_words, usual, with_list
 from whytls.probing.pool import Kind, Pool, kind_of, user
 from whytls.probing.result import Refused
 from whytls.wire.registry import TLS13, version_name
@@ -90,9 +90,9 @@ class Elimination:
 
     def by_authentication(self) -> Dialogue[None]:
         """What is left, each authentication for itself, for servers that choose blindly."""
-        pieces: dict[str, list[int]] = {}
+        pieces: dict[Hashable, list[int]] = {}
         for suite in self._left:
-            pieces.setdefault(kind_of(suite).authentication, []).append(suite)
+            pieces.setdefault(kind_of(suite).authentication if usual(suite) else kind_of(suite), []).append(suite)
         yield from self._piecewise([tuple(piece) for piece in pieces.values()])
         yield from self._ranked_again()
 
@@ -114,6 +114,8 @@ class Elimination:
     def _ranked_again(self) -> Dialogue[None]:
         """Asks for what is accepted once more, all of it together, for the order."""
         refused, known = self.refused, list(self._left)
+        if self.server_order is False:
+            return
         self.ranked, self.server_order = [], None
         for pool in self.pools.values():
             pool.open = False
@@ -126,10 +128,10 @@ class Elimination:
 
     def hidden(self) -> Dialogue[bool]:
         """Whether there are suites that the server would take, and did not choose while others were offered, too."""
-        usual = [suite for suite in self._left if kind_of(suite).authentication in USUAL]
+        plain = [suite for suite in self._left if usual(suite)]
         known = {kind_of(suite).authentication for suite in self.accepted}
-        others = tuple([suite for suite in usual if kind_of(suite).authentication not in known])
-        same = tuple([suite for suite in usual if kind_of(suite).authentication in known])
+        others = tuple([suite for suite in plain if kind_of(suite).authentication not in known])
+        same = tuple([suite for suite in plain if kind_of(suite).authentication in known])
         asked = [(others, "without " + ", ".join(sorted(known)))]
         if self.server_order is not False:  # who takes the client's order had the unusual ones offered behind these
             asked.append((same, "without all other authentications"))

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from whytls.probing.asking import alert_of
 from whytls.probing.attempt import Attempt
-from whytls.probing.result import NameAsked, Named, Refused
+from whytls.probing.result import CertificateShown, NameAsked, Named, Refused
 from whytls.wire.message import Alert
 
 # sni-required: who sends no name is refused. sni-default: who sends none is shown another certificate than the right name's owner.
@@ -49,16 +49,22 @@ def asked(question: Question, attempt: Attempt) -> NameAsked:
     return NameAsked(*question, attempt.number, handshake.server_chain, refused, warning if chosen else None)
 
 
-def habits(names: Sequence[NameAsked]) -> tuple[Habit, ...] | None:
-    """What the server does about names; nothing where it does not care. ``None``: it was not asked enough, or refuses the right name, too."""
+def habits(names: Sequence[NameAsked], certificates: Sequence[CertificateShown] = ()) -> tuple[Habit, ...] | None:
+    """What the server does about names; nothing where it does not care. ``None``: it was not asked enough, or refuses the right name, too.
+
+    ``certificates`` are those that it was seen with: one that it also shows for the right name is no other one, for a server that has several
+    kinds of keys may show another kind to who sends no name.
+    """
     right = _first(names, "right")
     if right is None or right.refused is not None:
         return None
+    known = {shown.chain[0] for shown in certificates if shown.server_name == right.server_name and shown.chain}
+    known.update((right.chain or ())[:1])
     found: list[Habit] = []
     none = _first(names, "none")
     if none is not None and none.refused is not None:
         found.append("sni-required")
-    elif none is not None and _another(right, none):
+    elif none is not None and none.chain and known and none.chain[0] not in known:
         found.append("sni-default")
     unknown = [asked for asked in names if asked.named == "unknown"]
     if unknown and all(asked.refused is not None for asked in unknown):
@@ -68,8 +74,3 @@ def habits(names: Sequence[NameAsked]) -> tuple[Habit, ...] | None:
 
 def _first(names: Sequence[NameAsked], named: Named) -> NameAsked | None:
     return next((asked for asked in names if asked.named == named), None)
-
-
-def _another(one: NameAsked, other: NameAsked) -> bool:
-    """Whether their first certificates differ, so far as both are known."""
-    return bool(one.chain and other.chain and one.chain[0] != other.chain[0])
