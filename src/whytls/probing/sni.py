@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from whytls.probing.asking import alert_of
 from whytls.probing.attempt import Attempt
+from whytls.probing.offer import BROKEN_OFF
 from whytls.probing.result import CertificateShown, NameAsked, Named, Refused
 from whytls.wire.message import Alert
 
@@ -44,7 +45,8 @@ def asked(question: Question, attempt: Attempt) -> NameAsked:
     handshake = attempt.handshake
     alerts = [e.value for e in handshake.events if e.sender == "server" and isinstance(e.value, Alert)]
     warning = next((alert.description for alert in alerts if alert.level == 1 and alert.description != _CLOSE_NOTIFY), None)
-    chosen = attempt.answer is not None and attempt.end not in ("refused", "closed", "reset")
+    # Who shows a certificate took the name; what it may refuse later is something else (our having no certificate, say).
+    chosen = handshake.server_chain is not None or (attempt.answer is not None and attempt.end not in BROKEN_OFF)
     refused = None if chosen else Refused(attempt.number, attempt.end, alert_of(handshake.events))
     return NameAsked(*question, attempt.number, handshake.server_chain, refused, warning if chosen else None)
 
