@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from whytls.probing.shares import Shares
 
 MOST_APPLICATION = 16384  # bytes of the server's answer that are kept
+_SHOWN = 512  # bytes of each of its records that the event shows
 _ENDING_WARNINGS = frozenset((0, 90))  # close_notify, user_canceled
 _CLOSE_NOTIFY = b"\x01\0"
 _COOKIE, _EARLY_DATA, _KEY_SHARE = 44, 42, 51
@@ -148,8 +149,8 @@ class Client:
         for record in cut.records:
             self._first = False
             self._record(record, self._data[record.start : record.end])
-            if self.said.full:
-                self._channel.stop("endless")
+            if self.said.full and not self.end:
+                self.overwhelmed(record.content_type)
             if self.end:
                 return b""
         rest = self._data[cut.end :]
@@ -157,6 +158,13 @@ class Client:
             self._unreadable(rest, cut)
         self._data = rest
         return self._channel.taken()
+
+    def overwhelmed(self, content_type: int = APPLICATION_DATA) -> None:
+        """It says more than is read, and comes no further."""
+        if not self.settled:
+            said = f"{self.said.bytes['server']} bytes in {len(self.said.events)} events, and no end"
+            self.said.add("malformed", "server", MalformedMessage(content_type, said))
+        self._channel.stop("endless")
 
     def farewell(self) -> bytes:
         """What to send before the connection is closed: close_notify, where the handshake was finished."""
@@ -189,6 +197,9 @@ class Client:
             if kind == APPLICATION_DATA:
                 self._data_of_server(body, record)
                 return
+        if not body and kind in (CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE):  # RFC 5246 section 6.2.1: and a stream of them would have no end
+            self._malformed(kind, Malformed("an empty record"))
+            return
         self._content(kind, body)
 
     def _in_the_clear(self, kind: int, body: bytes) -> bool:
@@ -212,7 +223,7 @@ class Client:
             self.said.add("encrypted", "server", EncryptedRecord(kind, len(body)), len(body))
 
     def _data_of_server(self, data: bytes, record: Record) -> None:
-        self.said.add("encrypted", "server", EncryptedRecord(record.content_type, record.length), record.length)
+        self.said.add("encrypted", "server", EncryptedRecord(record.content_type, record.length, data[:_SHOWN]), record.length)
         self.heard = self.heard or self.settled
         self.application += data[: MOST_APPLICATION - len(self.application)]
         if self.settled and (not self._request or len(self.application) >= MOST_APPLICATION):
@@ -220,8 +231,9 @@ class Client:
 
     def _alert(self, alert: Alert) -> None:
         self.said.add("alert", "server", alert, 2)
-        if alert.description == 0 and self.settled:
-            self._channel.stop("reached" if self.application else "closed")
+        if self.settled and alert.description in _ENDING_WARNINGS:
+            if alert.description == 0:  # JSSE says user_canceled first, and means nothing by it
+                self._channel.stop("reached" if self.application else "closed")
         elif alert.level != 1 or alert.description in _ENDING_WARNINGS:
             self._channel.stop("refused")
 
@@ -318,8 +330,7 @@ class Client:
 
         channel = self._channel
         if self.said.retried_hello is not None:
-            channel.stop("foreign", "a second HelloRetryRequest")
-            return
+            raise Malformed("a second HelloRetryRequest")  # RFC 8446 section 4.1.4
         length = len(message_body(self.hello)) + 4
         first, request = bytes(channel.messages[:length]), bytes(channel.messages[length:])
         hello = with_extension(self.hello, _EARLY_DATA, None)._replace(early_data=False)
