@@ -81,6 +81,12 @@ class Elimination:
         yield from self._eliminate(given)
         yield from self._order()
 
+    def first_choice(self, given: Answer | None = None) -> Dialogue[None]:
+        """Only what the server chooses of everything."""
+        answer = given or (yield self._offer(self._left))
+        if not self._accept(answer):
+            self.refused = _refused(answer)
+
     def in_pieces(self, most: int) -> Dialogue[None]:
         """The same with at most ``most`` suites in one offer, for servers that do not read longer lists."""
         pieces = [self.base.suites[start : start + most] for start in range(0, len(self.base.suites), most)]
