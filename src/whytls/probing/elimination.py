@@ -80,6 +80,10 @@ class Elimination:
         """All suites, and what of the open lists comes along. ``given`` is an answer to the full lists that is there already."""
         yield from self._eliminate(given)
         yield from self._order()
+        lost = [suite for suite in self._left if suite in self.accepted]
+        if lost:  # accepted before, and now something is in the way: they have no place among the others
+            self.ranked += lost
+            self.server_order = self.server_order and None
 
     def first_choice(self, given: Answer | None = None) -> Dialogue[None]:
         """Only what the server chooses of everything."""
@@ -134,6 +138,8 @@ class Elimination:
 
     def hidden(self) -> Dialogue[bool]:
         """Whether there are suites that the server would take, and did not choose while others were offered, too."""
+        if self.accepted.intersection(self._left):
+            return True
         plain = [suite for suite in self._left if usual(suite)]
         known = {kind_of(suite).authentication for suite in self.accepted}
         in_the_way = known if "RSA" in known else known | {"ECDSA"}
