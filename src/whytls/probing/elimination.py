@@ -144,7 +144,7 @@ class Elimination:
         known = {kind_of(suite).authentication for suite in self.accepted}
         in_the_way = known if "RSA" in known else known | {"ECDSA"}
         others = tuple([suite for suite in plain if kind_of(suite).authentication not in in_the_way])
-        same = tuple([suite for suite in plain if kind_of(suite).authentication in known])
+        same = tuple([suite for suite in plain if kind_of(suite).authentication in in_the_way])
         asked = [(others, "without " + ", ".join(sorted(in_the_way)))]
         if self.server_order is not False:  # who takes the client's order had the unusual ones offered behind these
             asked.append((same, "without all other authentications"))
