@@ -23,6 +23,7 @@ STEPS = (
     {"causes"},
     {"verdict"},
     {"errortext", "edge", "checking"},
+    {"surveying"},
     {"gateway", "report"},
     {"api"},
     {"serve", "fleet"},

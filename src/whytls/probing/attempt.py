@@ -1,20 +1,23 @@
 """Attempts: a hello goes to the server, and what comes of it is a Handshake like any other.
 
-A ``Prober`` is one target with its bounds: it counts, it keeps to the rate, and it steps back when the server resets under load.
+A ``Prober`` is one address of a target, with the way there and its bounds: it counts, it keeps to the rate, and it steps back when the
+server turns connections away under load (``guard.Gate``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from whytls.model import Endpoint, Handshake, Outcome
 from whytls.probing.client import Client
 from whytls.probing.conversation import Conversation, Ends
 from whytls.probing.facts import NOTHING_PROVED, Identity, Proofs, Resume, Until
+from whytls.probing.guard import Gate
 from whytls.probing.limits import DEFAULT, Limits
 from whytls.probing.line import Line
+from whytls.probing.target import Target, Where
+from whytls.probing.way import Failed, opened
 from whytls.wire.message import ClientHello, ServerHello
 from whytls.wire.registry import is_tls13
 
@@ -25,9 +28,9 @@ class Attempt(NamedTuple):
     number: int  # from 1, in the order in which they were begun
     purpose: str  # for people: "TLS 1.2, 37 cipher suites"
     handshake: Handshake
-    end: str  # client.End; and refused-connection, timeout, unreachable where no connection was had
+    end: str  # client.End; and, where TLS could not begin: refused-connection, timeout, unreachable, local, refused-by-proxy, starttls-refused
     application: bytes = b""  # the server's first words after the handshake, as far as it was asked for them
-    words: str = ""  # of the system, where no connection was had; why it could not go on, where ``end`` is "beyond" or "foreign"
+    words: str = ""  # why TLS could not begin; why it could not go on, where ``end`` is "beyond" or "foreign"
     proofs: Proofs = NOTHING_PROVED
     resume: Resume | None = None  # what a next attempt can resume
 
@@ -48,12 +51,22 @@ class Attempt(NamedTuple):
 
 
 class Prober:
-    """Attempts with one target."""
+    """Attempts with one address; without a target there is nothing on the way to it."""
 
-    def __init__(self, family: int, address: tuple[object, ...], label: str, limits: Limits = DEFAULT) -> None:
-        self._family, self._address, self.label, self.limits = family, address, label, limits
-        self._turns = asyncio.Semaphore(limits.parallel)
-        self.count = 0
+    def __init__(
+        self, family: int, address: Any, label: str, limits: Limits = DEFAULT, *, target: Target | None = None, where: Where | None = None,
+    ) -> None:  # fmt: skip
+        self._where = where or Where(family, address)
+        self._target = target or Target(str(address[0]) if isinstance(address, tuple) else "", 0)
+        self.label, self.limits = label, limits
+        self.gate = Gate(limits)
+        self.attempts: list[Attempt] = []  # all of them, also those that were made again
+        self._numbered = 0
+
+    @property
+    def count(self) -> int:
+        """Connections so far."""
+        return self.gate.begun
 
     async def attempt(
         self, hello: ClientHello, purpose: str, until: Until = "answer", *,
@@ -63,45 +76,33 @@ class Prober:
 
         Beyond ``answer`` the hello's key shares are exchanged for ours. With ``identity`` a client certificate is shown where one is asked
         for, ``request`` is what is asked once the handshake is finished, ``resume`` what an earlier attempt left.
-        """
-        async with self._turns:
-            self.count += 1
-            number = self.count
-            said = Conversation(f"{self.label} attempt {number}", self.limits.most_events)
-            client = Client(hello, said, until, identity=identity, request=request, resume=resume)
-            server = Endpoint(str(self._address[0]), int(str(self._address[1])))
-            said.add("syn", "client")
-            try:
-                connected = await self._connected()
-            except TimeoutError:
-                return self._unconnected(number, purpose, said, server, "timeout", "")
-            except ConnectionRefusedError as error:
-                said.add("rst", "server")
-                return self._unconnected(number, purpose, said, server, "refused-connection", error.strerror or "")
-            except ConnectionResetError as error:  # it was accepted, and reset before we could take note of it
-                said.add("syn-ack", "server")
-                said.add("rst", "server")
-                return self._unconnected(number, purpose, said, server, "reset", error.strerror or "")
-            except OSError as error:
-                said.add("icmp-unreachable", "server")
-                return self._unconnected(number, purpose, said, server, "unreachable", error.strerror or "")
-            said.add("syn-ack", "server")
-            line = Line(connected)
-            own = Endpoint(str(line.local[0]), int(line.local[1]))
-            quiet = await self._talk(line, client)
-            handshake = said.handshake(Ends(own, server), _outcome(client), quiet)
-            return Attempt(number, purpose, handshake, client.end, bytes(client.application), client.words, client.proofs, client.resume)
 
-    async def _connected(self) -> socket.socket:
-        connected = socket.socket(self._family, socket.SOCK_STREAM)
-        connected.setblocking(False)
-        try:
-            async with asyncio.timeout(self.limits.connect):
-                await asyncio.get_running_loop().sock_connect(connected, self._address)
-        except BaseException:
-            connected.close()
-            raise
-        return connected
+        Raises:
+            UsageError: there have been as many connections as there may be.
+            InputError: the proxy's password cannot be had.
+        """
+
+        async def once() -> Attempt:
+            self._numbered = number = self._numbered + 1
+            said = Conversation(f"{self.label} attempt {number}", self.limits.most_events)
+            made = await self._made(number, purpose, Client(hello, said, until, identity=identity, request=request, resume=resume))
+            self.attempts.append(made)
+            return made
+
+        return await self.gate.through(once, _turned_away)
+
+    async def _made(self, number: int, purpose: str, client: Client) -> Attempt:
+        said = client.said
+        way = await opened(self._target, self._where, said, self.limits)
+        ends = Ends(way.local, way.remote if self._where.proxies else _endpoint(self._where))
+        if isinstance(way, Failed):
+            if way.kind in _OURS_TO_LEAVE:
+                said.add("fin", "client")
+            end = _ENDS.get(way.kind, way.kind) if way.stage == "tcp" or way.kind != "timeout" else "silence"
+            return Attempt(number, purpose, said.handshake(ends, "failed", way.quiet), end, words=way.words)
+        quiet = await self._talk(way.line, client)
+        handshake = said.handshake(ends, _outcome(client), quiet)
+        return Attempt(number, purpose, handshake, client.end, bytes(client.application), client.words, client.proofs, client.resume)
 
     async def _talk(self, line: Line, client: Client) -> int:
         """Carries bytes until the client has heard enough; nanoseconds that were waited in vain."""
@@ -147,9 +148,20 @@ class Prober:
                 await line.send(reply)
         return 0
 
-    def _unconnected(self, number: int, purpose: str, said: Conversation, server: Endpoint, end: str, words: str) -> Attempt:
-        handshake = said.handshake(Ends(Endpoint("", 0), server), "failed", int(self.limits.connect * 1e9) if end == "timeout" else 0)
-        return Attempt(number, purpose, handshake, end, words=words)
+
+_ENDS = {"refused": "refused-connection"}
+_OURS_TO_LEAVE = frozenset({"starttls-refused", "refused-by-proxy", "foreign", "endless"})  # the other end still listens
+
+
+def _endpoint(where: Where) -> Endpoint:
+    if isinstance(where.address, tuple):
+        return Endpoint(str(where.address[0]), int(where.address[1]))
+    return Endpoint(str(where.address), 0)
+
+
+def _turned_away(made: Attempt) -> bool:
+    """Whether it was ended before the server had said anything: so does a server that has too many connections."""
+    return made.end in ("refused-connection", "reset", "closed", "timeout") and not made.handshake.transport.server_bytes
 
 
 def _outcome(client: Client) -> Outcome:

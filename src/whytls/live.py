@@ -1,0 +1,131 @@
+"""The public functions that contact servers: `probe` and `replay`. As in api.py, a command does what the function of its name does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+from whytls.exceptions import UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from whytls.pki.password import Password
+    from whytls.probing.facts import Identity
+    from whytls.probing.limits import Limits
+    from whytls.probing.target import Family, Target
+    from whytls.surveying.run import Probe
+
+
+class _Way(NamedTuple):
+    """How every server of a call is reached."""
+
+    name: str | None
+    address: str | None
+    family: Family
+    starttls: str | None
+    proxy: str | None
+    proxy_password: Password | None
+    proxy_protocol: str | None
+    proxy_source: str | None
+
+
+def probe(
+    *targets: str,
+    name: str | None = None,
+    address: str | None = None,
+    family: Family = 0,
+    starttls: str | None = None,
+    proxy: str | None = None,
+    proxy_password: Password | None = None,
+    proxy_protocol: str | None = None,
+    proxy_source: str | None = None,
+    all_addresses: bool = False,
+    cert: str | None = None,
+    key: str | None = None,
+    cert_alias: str | None = None,
+    password: Password | None = None,
+    key_password: Password | None = None,
+    trust: str | None = None,
+    with_: Sequence[str] = (),
+    at: str | datetime | None = None,
+    client: Sequence[str] = (),
+    compare: str | None = None,
+    without: Sequence[str] = (),
+    timeout: float = 5.0,
+    connections: int = 200,
+    parallel: int = 8,
+    rate: float = 0.0,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Probe:
+    """Ask live servers what they accept, whom they let through, and why they refuse the others.
+
+    ``targets`` are ``host``, ``host:port``, ``[v6]:port``, ``https://host``, ``smtp://host``, ``unix:/path``; without a port 443. ``name``
+    is sent as SNI: ``None`` stands for the host, where that is a name, and ``""`` for none. ``address`` is connected to whatever the name
+    resolves to; ``family`` is 4, 6, or 0 for both; ``starttls``, ``proxy`` and ``proxy_protocol`` say what stands in front of TLS.
+    ``cert`` is a store with the client certificate to present, ``cert_alias`` which of several, ``key`` the file of its key where that lies
+    elsewhere; ``trust`` is a store with the anchors of the clients. ``client`` names clients whose own hello is sent (``java-17``, ``all``, ``edge.pcap#4``), ``compare`` another server, to
+    tell what differs, and ``without`` parts that are left out (``surveying.run.PARTS``). ``timeout`` is in seconds, ``rate`` in connections
+    a second (0: as they come); ``connections`` and ``parallel`` bound those to one server. The value is iterated lazily and gives a
+    ``Survey`` for each server; those that could not be asked stand in its ``errors``.
+
+    Raises:
+        InputError: a store or capture cannot be read.
+        UsageError: a target, a client or an option is none, or two contradict each other.
+    """
+    if not targets:
+        raise UsageError("there is nobody to ask", hint="name a server: api.example.com, or HOST:PORT")
+    from whytls.api import asked
+    from whytls.surveying.run import PARTS, Part, Probe, Wanted
+
+    unknown = [part for part in without if part not in PARTS]
+    if unknown:
+        raise UsageError(f"{unknown[0][:40]!r} is no part of what is asked", hint=", ".join(PARTS))
+    way = _Way(name, address, family, starttls, proxy, proxy_password, proxy_protocol, proxy_source)
+    wanted = Wanted(
+        asked(None, "server", trust, with_, (), (), at, 30, False, False),
+        _limits(timeout, connections, parallel, rate),
+        frozenset(part for part in get_args(Part) if part in without),
+        _identity(cert, key, cert_alias, password, key_password),
+        all_addresses,
+        tuple(client),
+        _target(compare, way) if compare is not None else None,
+    )
+    return Probe([(text, _target(text, way)) for text in targets], wanted, progress)
+
+
+def _target(text: str, way: _Way) -> Target:
+    from whytls.probing.target import proxy, proxy_header, target
+
+    return target(
+        text,
+        address=way.address or "",
+        family=way.family,
+        server_name="" if way.name is None else (way.name or None),
+        starttls=way.starttls,
+        proxy=proxy(way.proxy, password=way.proxy_password) if way.proxy else None,
+        proxy_header=proxy_header(way.proxy_protocol, way.proxy_source or "") if way.proxy_protocol else None,
+    )
+
+
+def _identity(
+    cert: str | None, key: str | None, alias: str | None, password: Password | None, key_password: Password | None
+) -> Identity | None:
+    if cert is None:
+        if key is not None or alias is not None:
+            raise UsageError("a key needs its certificate", hint="--cert STORE")
+        return None
+    from whytls.probing.identity import identity
+
+    return identity(cert, key, alias=alias, password=password, key_password=key_password)
+
+
+def _limits(timeout: float, connections: int, parallel: int, rate: float) -> Limits:
+    from whytls.probing.limits import DEFAULT
+
+    for value, what in ((timeout, "timeout"), (connections, "number of connections"), (parallel, "number of connections at once")):
+        if not 0 < value < 100_000:
+            raise UsageError(f"{value:g} is no {what}", hint="a number above 0")
+    if not 0 <= rate < 100_000:
+        raise UsageError(f"{rate:g} is no rate", hint="connections a second; 0: as they come")
+    return DEFAULT._replace(connect=timeout, answer=timeout, total=3 * timeout, connections=connections, parallel=parallel, rate=rate)

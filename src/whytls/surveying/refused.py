@@ -1,0 +1,50 @@
+"""Why a server takes up none of our ClientHellos: the verdict on the broadest of them, with all other attempts as what else is known.
+
+The attempts stand to each other as the handshakes of a recording do: what the server let through or refused besides is the profile that
+the causes argue from, and nothing is said here that ``whytls diagnose`` would not say of the same handshakes.
+"""
+
+from __future__ import annotations
+
+from whytls.capture.assemble import seen_of
+from whytls.checking.result import Level, Problem
+from whytls.inference.ending import ending_of
+from whytls.inference.profile import Profiles
+from whytls.model import Context, Diagnosis, Fix
+from whytls.probing.attempt import Attempt
+from whytls.probing.result import Inventory
+
+
+def diagnosis_of(inventory: Inventory, attempt: Attempt, at: int | None = None, anchors: tuple[bytes, ...] | None = None) -> Diagnosis:
+    """The verdict on one attempt, with the others as the rest of the recording."""
+    from whytls.verdict import judge
+
+    handshake = attempt.handshake
+    book = Profiles()
+    for other in inventory.attempts:
+        seen = seen_of(other.handshake)
+        # We left when we knew enough: for the server, that hello was good.
+        book.learn(seen._replace(outcome="completed") if other.accepted else seen)
+    context = Context(
+        ending_of(handshake), at=at, trust=anchors, server_profile=book.server(handshake.server),
+        client_profile=book.client(handshake.client.address), whole_recording=True,
+    )  # fmt: skip
+    return judge(handshake, context).diagnosis
+
+
+def decisive(inventory: Inventory) -> Attempt | None:
+    """The attempt to be judged where nothing was accepted: the first that failed, for it is the broadest."""
+    return next((attempt for attempt in inventory.attempts if not attempt.accepted and attempt.handshake.outcome == "failed"), None)
+
+
+def as_problem(diagnosis: Diagnosis, level: Level = "failure") -> Problem | None:
+    """A diagnosis as a problem of the server; ``None`` where nothing failed."""
+    if diagnosis.cause is None or diagnosis.cause_class is None:
+        return None
+    fix: Fix | None = diagnosis.fix
+    decide = next((a.would_decide for a in diagnosis.alternatives if a.would_decide), "")
+    others = tuple(f"or {a.cause} ({a.confidence})" for a in diagnosis.alternatives[:3])
+    return Problem(
+        level, diagnosis.cause, diagnosis.cause_class, diagnosis.title.rstrip("."), diagnosis.confidence or "possible", diagnosis.owners,
+        diagnosis.evidence, fix, diagnosis.detail, (), decide, (*others, *diagnosis.warnings),
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""What a server did to an attempt, in words, and the attempt as evidence."""
+
+from __future__ import annotations
+
+from whytls.model import Evidence
+from whytls.probing.attempt import Attempt
+from whytls.probing.result import Inventory, Refused
+from whytls.wire.registry import alert_name
+
+_ENDS = {
+    "closed": "closes the connection",
+    "reset": "resets the connection",
+    "silence": "says nothing",
+    "foreign": "answers with bytes that are no TLS",
+    "endless": "does not come to an end",
+    "refused-connection": "refuses the connection",
+    "timeout": "does not answer the attempt to connect",
+    "unreachable": "cannot be reached",
+    "reached": "goes on",
+    "refused": "refuses with an alert",
+}
+
+
+def answer_in_words(end: str, alert: int | None) -> str:
+    """How it ended, as the predicate of the server: ``answers unrecognized_name (112)``."""
+    return f"answers {alert_name(alert)} ({alert})" if alert is not None else _ENDS.get(end, end.replace("-", " "))
+
+
+def refusal_in_words(refused: Refused) -> str:
+    """The same of a refusal."""
+    return answer_in_words(refused.end, refused.alert)
+
+
+def cite(inventory: Inventory, number: int, text: str = "") -> Evidence:
+    """An attempt as evidence: the text, by default what it was for and how it ended, and its last event."""
+    attempt = inventory.attempt(number)
+    if attempt is None:
+        return Evidence(text, file=f"{inventory.target} attempt {number}")
+    frames = attempt.handshake.events[-1].frames if attempt.handshake.events else ()
+    return Evidence(text or f"{attempt.purpose}: it {answer_in_words(attempt.end, alert_of(attempt))}", frames, attempt.handshake.file)
+
+
+def alert_of(attempt: Attempt) -> int | None:
+    """The number of the alert with which the server ended it, if it did."""
+    from whytls.wire.value import Alert
+
+    for event in reversed(attempt.handshake.events):
+        if event.sender == "server" and isinstance(event.value, Alert) and event.value.description:
+            return event.value.description
+    return None
