@@ -36,12 +36,14 @@ EventKind = Literal[
 
 
 class Endpoint(NamedTuple):
-    """One end of a connection."""
+    """One end of a connection; a Unix socket's address is its path, its port 0."""
 
     address: str
     port: int
 
     def __str__(self) -> str:
+        if not self.port and self.address[:1] in ("/", "@"):
+            return f"unix:{self.address}"
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 

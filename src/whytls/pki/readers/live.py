@@ -88,15 +88,17 @@ def is_name(host: str) -> bool:
     return as_address(host) is None
 
 
-def resolved(endpoint: Address) -> list[tuple[int, tuple[Any, ...]]]:
-    """The endpoint's addresses (family, socket address), each once, in the order in which they are tried.
+def resolved(endpoint: Address, family: int = 0) -> list[tuple[int, tuple[Any, ...]]]:
+    """The endpoint's addresses (family, socket address), each once, in the order in which they are tried; of one family where it is given.
 
     Raises:
         InputError: the name leads nowhere.
     """
+    from whytls.pki.name import normalised
+
+    host = endpoint.host if endpoint.host.isascii() else normalised(endpoint.host)
     try:
-        found = socket.getaddrinfo(endpoint.host.encode("idna") if endpoint.host.isascii() is False else endpoint.host, endpoint.port,
-                                   type=socket.SOCK_STREAM)  # fmt: skip
+        found = socket.getaddrinfo(host, endpoint.port, family=family, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         text = getattr(error, "strerror", None) or "is no host name"
         hint = "is the name right, and known to this machine's DNS?"
