@@ -33,7 +33,7 @@ from whytls.probing.replay import judged_with, replay  # noqa: E402
 from whytls.probing.shares import fresh  # noqa: E402
 from whytls.verdict import judge  # noqa: E402
 
-LIMITS = Limits(connect=3, answer=0.8, total=6, patience=0.1)
+LIMITS = Limits(connect=3, answer=0.5, total=6, patience=0.1)
 
 
 class Row(NamedTuple):
