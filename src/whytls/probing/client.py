@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from whytls.probing.shares import Shares
 
 MOST_APPLICATION = 16384  # bytes of the server's answer that are kept
+_SHOWN = 512  # bytes of each of its records that the event shows
 _ENDING_WARNINGS = frozenset((0, 90))  # close_notify, user_canceled
 _CLOSE_NOTIFY = b"\x01\0"
 _COOKIE, _EARLY_DATA, _KEY_SHARE = 44, 42, 51
@@ -212,7 +213,7 @@ class Client:
             self.said.add("encrypted", "server", EncryptedRecord(kind, len(body)), len(body))
 
     def _data_of_server(self, data: bytes, record: Record) -> None:
-        self.said.add("encrypted", "server", EncryptedRecord(record.content_type, record.length), record.length)
+        self.said.add("encrypted", "server", EncryptedRecord(record.content_type, record.length, data[:_SHOWN]), record.length)
         self.heard = self.heard or self.settled
         self.application += data[: MOST_APPLICATION - len(self.application)]
         if self.settled and (not self._request or len(self.application) >= MOST_APPLICATION):
@@ -220,8 +221,9 @@ class Client:
 
     def _alert(self, alert: Alert) -> None:
         self.said.add("alert", "server", alert, 2)
-        if alert.description == 0 and self.settled:
-            self._channel.stop("reached" if self.application else "closed")
+        if self.settled and alert.description in _ENDING_WARNINGS:
+            if alert.description == 0:  # JSSE says user_canceled first, and means nothing by it
+                self._channel.stop("reached" if self.application else "closed")
         elif alert.level != 1 or alert.description in _ENDING_WARNINGS:
             self._channel.stop("refused")
 
