@@ -21,7 +21,7 @@ class Answer(NamedTuple):
     alpn: str
     group: str
     alert: int | None
-    http: str  # first line of its answer to GET /
+    http: str  # the status of its answer to GET /
     authorities: int  # how many CAs a CertificateRequest named; -1: no CertificateRequest
     extended_master_secret: bool
     text: str
@@ -30,9 +30,10 @@ class Answer(NamedTuple):
 def ask(address: str, port: int, *options: str) -> Answer:
     """Connects, asks for / and reads until the server closes (10 s at most)."""
     host = f"[{address}]" if ":" in address else address
-    name = [] if "-servername" in options else ["-noservername"]
+    named = options[options.index("-servername") + 1] if "-servername" in options else ""
+    name = [] if named else ["-noservername"]
     line = ["openssl", "s_client", "-connect", f"{host}:{port}", "-ign_eof", "-legacy_server_connect", *name, *options]
-    request = b"GET / HTTP/1.0\r\nHost: x\r\n\r\n"
+    request = f"GET / HTTP/1.0\r\nHost: {named or host}\r\n\r\n".encode()
     try:
         done = subprocess.run(line, input=request, capture_output=True, timeout=10, env=_ENV, check=False)
         text = (done.stdout + done.stderr).decode(errors="replace")
@@ -54,7 +55,7 @@ def ask(address: str, port: int, *options: str) -> Answer:
         alpn=found(r"^ALPN protocol: (\S+)"),
         group=found(r"^Server Temp Key: (.*), \d+ bits"),
         alert=int(alert) if alert else None,
-        http=found(r"(HTTP/1\.[01] \d+.*)"),
+        http=found(r"HTTP/1\.[01] (\d+)"),
         authorities=listed[1].count("\n") if listed else 0 if requested else -1,
         extended_master_secret="Extended master secret: yes" in text,
         text=text,
