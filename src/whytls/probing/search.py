@@ -30,6 +30,7 @@ from typing import NamedTuple
 from whytls.probing.changes import Aspect, Change
 from whytls.probing.shrink import Shrunk, shrink
 from whytls.probing.upgrades import Step
+from whytls.wire.hello import message_body
 from whytls.wire.value import ClientHello
 
 
@@ -69,6 +70,7 @@ def search(hello: ClientHello, steps: Sequence[Step], most: int, together: int =
     if helped:
         main = _chosen(state, helped)
         found = yield from _smaller(state, main, _heard(state, main.changes))
+        found = yield from _by_length(state, found)
         dimensions = {change.dimension for change in found.items}
         others = () if _pads(main) else helped  # where the length is what counts, whatever else made the hello longer helped for that
         also = tuple(_beside(state, step) for step in others if step is not main and not _made_use_of(state, step) <= dimensions)
@@ -239,6 +241,21 @@ def _smaller(state: _Search, step: Step, heard: Heard) -> Generator[Questions, t
     else:
         minimal = True
     return Shrunk(_owned(tuple(item.lead for item in items)), minimal)
+
+
+def _by_length(state: _Search, found: Shrunk[Change]) -> Generator[Questions, tuple[Heard | None, ...], Shrunk[Change]]:
+    """What was taken out made the hello shorter as well: with padding in its place it shows whether it was the length that counted."""
+    if not all(change.kind == "remove" and change.dimension in _TAKEN_OUT for change in found.items):
+        return found
+    length = 4 + len(message_body(state.hello))
+    (answer,) = yield from state.ask(((*found.items, Change("size", "add", (length,))),))
+    if answer is None:
+        return found
+    aspect: Aspect = "extension" if answer.passes else "size"
+    return found._replace(items=tuple(c if c.aspect not in ("group", "extension") else c._replace(belongs=aspect) for c in found.items))
+
+
+_TAKEN_OUT = frozenset({"extension", "size"})
 
 
 def _owned(changes: tuple[Change, ...]) -> tuple[Change, ...]:
