@@ -51,7 +51,7 @@ def quote_event(event: Event, context: Context) -> Evidence:
     else:
         what = _DID.get(event.kind) or (_sent(event) if event.kind == "encrypted" else f"sent {event.kind}")
         text = f"{side_name(event.sender, context)} {what}"
-    return _new(Evidence, (text, (event.frame,), event.file, None))
+    return _new(Evidence, (text, (event.frame,), event.file, None, None))
 
 
 def _sent(event: Event) -> str:

@@ -140,8 +140,7 @@ async def replay(
     stopped = await run.control(_BEFORE)
     if stopped != "found":
         return run.result(stopped)
-    tried = steps(run.hello, hints(handshake, context, names))
-    found = await run.search(tried, _room(most))
+    found = await run.search(steps(run.hello, hints(handshake, context, names)), _room(most))
     if not found.minimal:
         await run.again(1)
         return run.result("nothing-helps" if found.complete else "bound", found)
