@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from whytls.probing.shares import Shares
 
 MOST_APPLICATION = 16384  # bytes of the server's answer that are kept
+_MOST_WINDOW = 1 << 23  # bytes of memory that a frame of zstd can ask for (RFC 8878 section 3.1.1.1.2)
 _SHOWN = 512  # bytes of each of its records that the event shows
 _ENDING_WARNINGS = frozenset((0, 90))  # close_notify, user_canceled
 _CLOSE_NOTIFY = b"\x01\0"
@@ -149,8 +150,8 @@ class Client:
         for record in cut.records:
             self._first = False
             self._record(record, self._data[record.start : record.end])
-            if self.said.full:
-                self._channel.stop("endless")
+            if self.said.full and not self.end:
+                self.overwhelmed(record.content_type)
             if self.end:
                 return b""
         rest = self._data[cut.end :]
@@ -158,6 +159,13 @@ class Client:
             self._unreadable(rest, cut)
         self._data = rest
         return self._channel.taken()
+
+    def overwhelmed(self, content_type: int = APPLICATION_DATA) -> None:
+        """It says more than is read, and comes no further."""
+        if not self.settled:
+            said = f"{self.said.bytes['server']} bytes in {len(self.said.events)} events, and no end"
+            self.said.add("malformed", "server", MalformedMessage(content_type, said))
+        self._channel.stop("endless")
 
     def farewell(self) -> bytes:
         """What to send before the connection is closed: close_notify, where the handshake was finished."""
@@ -190,6 +198,9 @@ class Client:
             if kind == APPLICATION_DATA:
                 self._data_of_server(body, record)
                 return
+        if not body and kind in (CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE):  # RFC 5246 section 6.2.1: and a stream of them would have no end
+            self._malformed(kind, Malformed("an empty record"))
+            return
         self._content(kind, body)
 
     def _in_the_clear(self, kind: int, body: bytes) -> bool:
@@ -302,6 +313,8 @@ class Client:
 
     def _chosen(self, answer: ServerHello) -> None:
         channel = self._channel
+        if self._flight is not None:
+            raise Malformed("a second ServerHello")
         channel.version = min(answer.version, 0x0303)
         if is_tls13(answer.version):
             from whytls.probing.flight13 import Flight13
@@ -319,9 +332,8 @@ class Client:
         from whytls.wire.secrets import after_retry, hash_of_suite
 
         channel = self._channel
-        if self.said.retried_hello is not None:
-            channel.stop("foreign", "a second HelloRetryRequest")
-            return
+        if self.said.retried_hello is not None or self._flight is not None:
+            raise Malformed("a second HelloRetryRequest")  # RFC 8446 section 4.1.4
         length = len(message_body(self.hello)) + 4
         first, request = bytes(channel.messages[:length]), bytes(channel.messages[length:])
         hello = with_extension(self.hello, _EARLY_DATA, None)._replace(early_data=False)
@@ -363,7 +375,7 @@ def _decompressed(body: bytes) -> bytes | None:
         elif algorithm == 3:
             import zstandard
 
-            with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+            with zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).stream_reader(data) as reader:
                 found = reader.read(length)
         else:
             return None

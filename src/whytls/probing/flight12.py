@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from time import time_ns
 
+from whytls.exceptions import Malformed
 from whytls.model import EventKind
 from whytls.probing.channel import Channel
 from whytls.probing.exchange import Exchanged, Offered, answered, offered, with_certificate
@@ -102,6 +103,8 @@ class Flight12:
         self._channel.opening = protection(self._suite, self._version, self._keys()[1], self._encrypt_then_mac)
 
     def _finished(self, body: bytes) -> None:
+        if self._channel.opening is None:
+            raise Malformed("a Finished before ChangeCipherSpec")
         before = bytes(self._channel.messages[: -4 - len(body)])
         fits = body == finished(self._version, self._hash, self._master, "server", before)
         self.proofs = self.proofs._replace(finished=fits)
@@ -135,7 +138,8 @@ class Flight12:
         self._agree(exchanged.premaster)
         if shown:
             self._prove(scheme)
-        self._finish()
+        if not self._channel.end:
+            self._finish()
 
     def _exchanged(self) -> Exchanged | None:
         if self._facts.authentication == "PSK":
@@ -158,7 +162,7 @@ class Flight12:
         from whytls.pki.certificate import read
 
         pss = read(self._identity.chain[0]).key_type == "rsa-pss"
-        return scheme_for(self._identity.key, pss, self._request.signature_algorithms if self._version >= TLS12 else None, False)
+        return scheme_for(self._identity.key, pss, self._request.signature_algorithms, self._version)
 
     def _certificate(self, scheme: int | None) -> bool:
         """Our Certificate, empty where we have none; in SSL 3.0 that is said by an alert (RFC 6101 section 5.6.6)."""
