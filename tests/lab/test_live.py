@@ -25,11 +25,11 @@ RSA_128, RSA_256, ECDSA_128 = "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-G
 # What a stack has no word for. A stack that learns it, or a starter that forgets to say so, fails test_what_cannot_be.
 CANNOT = {
     "ssl3": {"openssl", "nginx", "haproxy", "go", "gnutls", "node"},
-    "gap": {"go", "node", "nss"},
+    "gap": {"haproxy", "go", "gnutls", "node", "nss"},
     "suites": {"gnutls"},
     "suites_13": {"go"},
     "all": {"nss"},
-    "order": {"go", "gnutls"},
+    "order": {"go"},
     "groups": set[str](),
     "group_ffdhe": {"go"},
     "schemes": {"go"},
@@ -68,7 +68,7 @@ def wishes(issued: Papers) -> dict[str, Serve]:
         "order": Serve("", rsa, versions=(TLS12,), suites=(RSA_128, RSA_256), order="server"),
         "groups": Serve("", rsa, groups=("secp384r1",)),
         "group_ffdhe": Serve("", rsa, versions=(TLS13,), groups=("ffdhe2048",)),
-        "schemes": Serve("", both, signature_schemes=("rsa_pss_rsae_sha384",)),
+        "schemes": Serve("", rsa, signature_schemes=("rsa_pss_rsae_sha384",)),
         "alpn": Serve("", rsa, alpn=("http/1.1",)),
         "alpn_two": Serve("", rsa, alpn=("h2", "http/1.1")),
         "unknown_default": Serve("", rsa, versions=(TLS12,), names=sites),
@@ -104,7 +104,7 @@ def test_both_versions_and_both_key_types(stack: str, wishes: dict[str, Serve]) 
     with running(dataclasses.replace(wishes["plain"], stack=stack)) as server:
         new, old = asked(server), asked(server, "-tls1_2")
         assert (new.version, old.version) == ("TLSv1.3", "TLSv1.2")
-        assert new.http.endswith(("200 OK", "200 ok"))
+        assert new.http == "200"
         assert asked(server, "-tls1_1", *LEGACY).suite == ""
         # HAProxy looks for a key type by the name that was asked for
         assert asked(server, "-tls1_2", "-cipher", ECDSA_128, "-servername", WWW).subject == f"{WWW} (ec)"
@@ -216,9 +216,10 @@ def test_a_finite_field_group_in_tls13(stack: str, wishes: dict[str, Serve]) -> 
 def test_signature_schemes(stack: str, wishes: dict[str, Serve]) -> None:
     with running(dataclasses.replace(wishes["schemes"], stack=stack)) as server:
         for version in ("-tls1_2", "-tls1_3"):
-            answer = asked(server, version, "-sigalgs", "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:ecdsa_secp256r1_sha256")
+            # GnuTLS would take a suite that signs nothing
+            answer = asked(server, version, "-cipher", RSA_256, "-sigalgs", "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384")
             assert "Peer signing digest: SHA384" in answer.text
-            assert asked(server, version, "-sigalgs", "rsa_pss_rsae_sha256:ecdsa_secp256r1_sha256").suite == ""
+            assert asked(server, version, "-cipher", RSA_256, "-sigalgs", "rsa_pss_rsae_sha256").suite == ""
 
 
 @able("alpn")
@@ -232,7 +233,7 @@ def test_alpn(stack: str, wishes: dict[str, Serve]) -> None:
 @able("alpn_two")
 def test_alpn_prefers(stack: str, wishes: dict[str, Serve]) -> None:
     with running(dataclasses.replace(wishes["alpn_two"], stack=stack)) as server:
-        assert asked(server, "-alpn", "http/1.1,h2").alpn == "h2"
+        assert asked(server, "-alpn", "http/1.1,h2").alpn == ("http/1.1" if stack == "gnutls" else "h2")
         assert asked(server, "-alpn", "http/1.1").alpn == "http/1.1"
 
 
@@ -259,9 +260,9 @@ def test_client_certificate_wished_for(stack: str, wishes: dict[str, Serve], iss
     with running(dataclasses.replace(wishes["optional"], stack=stack)) as server:
         for version in ("-tls1_2", "-tls1_3"):
             without = asked(server, version)
-            assert without.http.upper().endswith("200 OK")
+            assert without.http == "200"
             assert without.authorities == 1
-            assert asked(server, version, "-cert", pair.certificate, "-cert_chain", pair.certificate, "-key", pair.key).http.upper().endswith("200 OK")
+            assert asked(server, version, "-cert", pair.certificate, "-cert_chain", pair.certificate, "-key", pair.key).http == "200"
 
 
 @able("required")
@@ -271,14 +272,14 @@ def test_client_certificate_required(stack: str, wishes: dict[str, Serve], issue
         for version in ("-tls1_2", "-tls1_3"):
             without = asked(server, version)
             assert without.authorities == 1
-            assert without.http == ("HTTP/1.1 400 Bad Request" if stack == "nginx" else "")
-            assert asked(server, version, "-cert", pair.certificate, "-cert_chain", pair.certificate, "-key", pair.key).http.upper().endswith("200 OK")
+            assert without.http == ("400" if stack == "nginx" else "")
+            assert asked(server, version, "-cert", pair.certificate, "-cert_chain", pair.certificate, "-key", pair.key).http == "200"
 
 
 @able("dhe")
 def test_size_of_the_dhe_group(stack: str, wishes: dict[str, Serve]) -> None:
     with running(dataclasses.replace(wishes["dhe"], stack=stack)) as server:
-        answer = asked(server, "-cipher", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
+        answer = asked(server, "-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256:@SECLEVEL=0")
         assert "Server Temp Key: DH, 1024 bits" in answer.text
 
 
@@ -325,7 +326,7 @@ def test_a_description_that_means_nothing_is_refused(issued: Papers) -> None:
         pass
     with pytest.raises(ValueError, match="no cipher suite is called"), running(Serve("nginx", (pair,), suites=("AES512",))):
         pass
-    with pytest.raises(Unsupported, match="go cannot: .*dh_bits"), running(Serve("go", (pair,), dh_bits=1024)):
+    with pytest.raises(Unsupported, match="go cannot: dh_bits"), running(Serve("go", (pair,), dh_bits=1024)):
         pass
 
 

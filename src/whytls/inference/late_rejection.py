@@ -20,10 +20,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from whytls.inference.client_flight import client_flight
-from whytls.inference.hidden_alert import alert_sized
+from whytls.inference.hidden_alert import alert_sized, opened
 from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake, Side
-from whytls.wire.message import EncryptedRecord
+from whytls.wire.message import Alert, EncryptedRecord
 
 _PAGE = range(320, 560)  # bytes of such a page with its headers, where somebody added some
 _OWN_PAGE = range(345, 415)  # of nginx's own: 367 for a bad certificate, 389 for none
@@ -56,9 +56,16 @@ def _traffic12(handshake: Handshake) -> Traffic:
                 return Traffic(tuple(data["client"]), tuple(data["server"]), event)
             if event.value.content_type == _APPLICATION_DATA:
                 data[event.sender].append(event)
-        elif event.kind in ("fin", "rst", "alert"):
+        elif _closes(event):
             return Traffic(tuple(data["client"]), tuple(data["server"]), event)
     return Traffic(tuple(data["client"]), tuple(data["server"]), None)
+
+
+def _closes(event: Event) -> bool:
+    """Whether it ends the conversation: a warning does not (SSL 3.0 says so that there is no certificate), close_notify does."""
+    if event.kind == "alert" and isinstance(event.value, Alert):
+        return event.value.level != 1 or event.value.description in (0, 90)
+    return event.kind in ("fin", "rst", "alert")
 
 
 def _traffic13(handshake: Handshake) -> Traffic:
@@ -77,7 +84,7 @@ def _traffic13(handshake: Handshake) -> Traffic:
                     return Traffic(tuple(data["client"]), tuple(data["server"]), event)
                 if data["client"]:
                     data["server"].append(event)
-        elif event.kind in ("fin", "rst", "alert"):
+        elif _closes(event):
             return Traffic(tuple(data["client"]), tuple(data["server"]), event)
     return Traffic(tuple(data["client"]), tuple(data["server"]), None)
 
@@ -108,7 +115,8 @@ def short_answer_and_close(handshake: Handshake) -> tuple[Event, ...] | None:
     close = seen.first_close
     if not seen.client_data or not seen.server_data or close is None:
         return None
-    answer = _without_tickets(seen.server_data) if (handshake.version or 0) >= 0x0304 else seen.server_data
+    hidden = (handshake.version or 0) >= 0x0304 and not opened(handshake)
+    answer = _without_tickets(seen.server_data) if hidden else seen.server_data
     if not answer or answer[0].time < seen.client_data[0].time or seen.client_data[-1].time > answer[0].time:
         return None
     overhead = _OVERHEAD_13 if (handshake.version or 0) >= 0x0304 else _OVERHEAD_12

@@ -220,8 +220,9 @@ class Client:
 
     def _alert(self, alert: Alert) -> None:
         self.said.add("alert", "server", alert, 2)
-        if alert.description == 0 and self.settled:
-            self._channel.stop("reached" if self.application else "closed")
+        if self.settled and alert.description in _ENDING_WARNINGS:
+            if alert.description == 0:  # JSSE says user_canceled first, and means nothing by it
+                self._channel.stop("reached" if self.application else "closed")
         elif alert.level != 1 or alert.description in _ENDING_WARNINGS:
             self._channel.stop("refused")
 
