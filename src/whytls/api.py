@@ -103,11 +103,11 @@ def check(
         raise UsageError("there is nothing to check", hint="name a file, a folder, HOST:PORT, or system")
     from whytls.checking.run import Check, endpoint_of
 
-    asked = _ask(expect_host, purpose, trust, with_, crl, ocsp, at, warn_days, fetch_issuers, allow_private)
+    ask = asked(expect_host, purpose, trust, with_, crl, ocsp, at, warn_days, fetch_issuers, allow_private)
     named = [str(source) for source in sources]
     for source in named:
         endpoint_of(source)  # a call that cannot be is refused before anything is read
-    return Check(named, asked, password, key_password)
+    return Check(named, ask, password, key_password)
 
 
 def check_pair(
@@ -138,14 +138,15 @@ def check_pair(
     from whytls.checking.pairs import pairs, roles_of
 
     roles = roles_of(as_, usage)
-    asked = _ask(host, roles.usage, None, with_, crl, ocsp, at, 0, False, False)
-    return pairs(str(presents), str(trusts), asked, roles, alias=presents_alias, passwords=(presents_password, trusts_password))
+    ask = asked(host, roles.usage, None, with_, crl, ocsp, at, 0, False, False)
+    return pairs(str(presents), str(trusts), ask, roles, alias=presents_alias, passwords=(presents_password, trusts_password))
 
 
-def _ask(
+def asked(
     host: str | None, purpose: Purpose | None, trust: str | None, with_: Sequence[str], crl: Sequence[str], ocsp: Sequence[str],
     at: str | datetime | None, warn_days: int, fetch: bool, allow_private: bool,
 ) -> Ask:  # fmt: skip
+    """What is asked of every certificate; the terms are those of ``check``."""
     from time import time_ns
 
     from whytls.checking.result import Ask

@@ -10,11 +10,16 @@ from whytls.exceptions import UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from whytls.clients import Client
+    from whytls.model import Handshake
     from whytls.pki.password import Password
     from whytls.probing.facts import Identity
     from whytls.probing.limits import Limits
     from whytls.probing.target import Family, Target
     from whytls.surveying.run import Probe
+    from whytls.surveying.through import Captured
+
+EVERY = "all"  # of the clients
 
 
 class _Way(NamedTuple):
@@ -88,10 +93,45 @@ def probe(
         frozenset(part for part in get_args(Part) if part in without),
         _identity(cert, key, cert_alias, password, key_password),
         all_addresses,
-        tuple(client),
+        _clients(client),
         _target(compare, way) if compare is not None else None,
     )
     return Probe([(text, _target(text, way)) for text in targets], wanted, progress)
+
+
+def _clients(names: Sequence[str]) -> tuple[Client | Captured, ...]:
+    """The clients of ``--client``: a slug, the beginning of one, ``all``, or a hello of a capture."""
+    from whytls.clients import find, load_all
+
+    known: dict[str, Client | Captured] = {}
+    for name in names:
+        capture, _, frame = name.rpartition("#")
+        if capture and frame.isdecimal():
+            known[name] = _captured(name)
+        else:
+            known.update((client.slug, client) for client in (load_all() if name == EVERY else find(name)))
+    return tuple(known.values())
+
+
+def _captured(name: str) -> Captured:
+    from whytls.surveying.through import Captured
+
+    hello = recorded(name).client_hello
+    if hello is None:
+        raise UsageError(f"no ClientHello was recorded at {name}", hint="whytls diagnose FILE --all lists the handshakes of a capture")
+    return Captured(name, hello)
+
+
+def recorded(name: str) -> Handshake:
+    """The handshake of a capture that has this frame: ``edge.pcap#4``."""
+    from whytls.api import diagnose
+    from whytls.report.ladder import find
+
+    capture, _, frame = name.rpartition("#")
+    found = find(diagnose(capture, all=True), frame).handshake
+    if found is None:
+        raise UsageError(f"no handshake has frame {frame} in {capture}")
+    return found
 
 
 def _target(text: str, way: _Way) -> Target:

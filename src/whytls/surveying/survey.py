@@ -27,8 +27,9 @@ MOST_NAMED = 5  # CAs in a sentence
 
 def surveyed(
     inventory: Inventory, asked: Ask, clients: Sequence[Through] = (), differences: Sequence[Statement] = (), compared_with: str = "",
+    presented: Sequence[bytes] = (),
 ) -> Survey:  # fmt: skip
-    """What the inventory says of its server; ``asked`` is what `whytls check` asks of a chain."""
+    """What the inventory says of its server; ``asked`` is what `whytls check` asks of a chain, ``presented`` the client certificate shown."""
     accepts = any(found.suites for found in inventory.versions)
     results = judged(inventory, asked)
     said = names_said(inventory)
@@ -38,7 +39,7 @@ def surveyed(
         diagnosis = diagnosis_of(inventory, attempt, asked.at, asked.anchors) if attempt is not None else None
         found = as_problem(diagnosis) if diagnosis is not None else None
         problems += [found] if found is not None else []
-    problems += _for_everybody(inventory)
+    problems += _for_everybody(inventory, asked, presented)
     problems += (problem for result in results for problem in result.problems)
     return Survey(
         inventory.target, inventory, asked.at, _grave_first(problems), weaknesses(inventory) if accepts else (), results, said, tuple(clients),
@@ -53,11 +54,11 @@ def _grave_first(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(once.values(), key=lambda p: (p.level != "failure", p.confidence != "proven")))
 
 
-def _for_everybody(inventory: Inventory) -> Iterator[Problem]:
+def _for_everybody(inventory: Inventory, asked: Ask, presented: Sequence[bytes]) -> Iterator[Problem]:
     """What stops every client, or all of today's, though the server takes up the hello."""
     wanted = inventory.client_certificate
     if wanted.wanted == "required":
-        yield _client_certificate(inventory)
+        yield (_ours_refused(inventory, asked) if presented else None) or _client_certificate(inventory)
     accepted = [found for found in inventory.versions if found.suites]
     newest = max((found.version for found in accepted), default=TLS12)
     if newest < TLS12:
@@ -74,6 +75,17 @@ def _client_certificate(inventory: Inventory) -> Problem:
     evidence = tuple(cite(inventory, number) for number in wanted.attempts[:3])
     detail = "refused-in-http" if wanted.how == "http-400" else ""
     return named(load("client-certificate-missing"), title, "proven", evidence, {"authorities": listed}, detail=detail)
+
+
+def _ours_refused(inventory: Inventory, asked: Ask) -> Problem | None:
+    """We showed one, and it was not taken: the verdict on the handshake in which that happened."""
+    for number in inventory.client_certificate.attempts:
+        attempt = inventory.attempt(number)
+        if attempt is not None and attempt.handshake.client_chain:
+            found = as_problem(diagnosis_of(inventory, attempt, asked.at))
+            if found is not None:
+                return found
+    return None
 
 
 _HOW = {"http-400": "the handshake completes, and then every request is answered with HTTP 400: "}

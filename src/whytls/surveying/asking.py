@@ -1,0 +1,40 @@
+"""One address of a server: reached and asked, and its inventory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from whytls.probing.attempt import Prober
+from whytls.probing.inventory import inventory
+from whytls.probing.result import Inventory
+from whytls.probing.target import Target, Where
+
+if TYPE_CHECKING:
+    from whytls.surveying.run import Wanted
+
+
+class Asked(NamedTuple):
+    """What was found at one address, and who can ask it more."""
+
+    target: Target
+    prober: Prober
+    inventory: Inventory
+
+
+async def asked(text: str, target: Target, where: Where, wanted: Wanted) -> Asked:
+    """Asks this address for everything that is wanted. Never raises for what the server does.
+
+    Raises:
+        InputError: the proxy's password cannot be had.
+    """
+    prober = Prober(where.family, where.address, text, wanted.limits, target=target, where=where, identity=wanted.identity)
+    found = await inventory(prober, target.server_name, target=text, without=wanted.without)
+    return Asked(target, prober, found._replace(address=str(where)))
+
+
+def told(found: Asked) -> Inventory:
+    """Its inventory with all that was asked since, and what the asking itself taught."""
+    attempts = tuple(sorted(found.prober.attempts, key=lambda attempt: attempt.number))
+    strain = found.prober.gate.strain.words
+    warnings = (*found.inventory.warnings, *((strain,) if strain and strain not in found.inventory.warnings else ()))
+    return found.inventory._replace(attempts=attempts, warnings=warnings)
