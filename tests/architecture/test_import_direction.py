@@ -16,6 +16,7 @@ STEPS = (
     {"configuration"},
     {"wire"},
     {"pki"},  # above wire for its table of alerts
+    {"clients"},  # what real clients send and accept: data, and set intersection
     {"model"},
     {"capture", "inference", "topology", "stores", "filters"},
     {"probing"},  # what it hears is read and weighed by the same functions as a recording
