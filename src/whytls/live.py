@@ -10,7 +10,7 @@ from whytls.exceptions import UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from whytls.clients import Client
+    from whytls.clients.client import Client
     from whytls.model import Handshake
     from whytls.pki.password import Password
     from whytls.probing.facts import Identity

@@ -79,7 +79,7 @@ def test_a_healthy_server_is_one_screen_with_everything_that_it_accepts() -> Non
 def test_clients_that_do_not_get_through_are_told_with_the_cause() -> None:
     told = text(survey(healthy()))
     assert "1 of 2 clients does not get through: protocol-mismatch (1)" in told
-    assert "✗ java-7  protocol-mismatch: offers TLS 1.0 at most; the server takes TLS 1.2 and up" in told
+    assert "✗ java-7   protocol-mismatch: offers TLS 1.0 at most; the server takes TLS 1.2 and up" in told
     assert "java-17  TLS 1.3, TLS_AES_256_GCM_SHA384, x25519" in text(survey(healthy()), verbose=True)
 
 

@@ -144,12 +144,12 @@ def _report(started: Probe, values: dict[str, Any], out: IO[str], progress: Any)
         error = str(problem)
     if progress is not None:
         progress.close()
-    problems = [*map(str, started.errors), *([error] if error is not None else [])]
-    report.close(started.warnings, "; ".join(problems) or None)
+    unasked = [*map(str, started.errors), *([error] if error is not None else [])]
+    report.close(started.warnings, "; ".join(unasked) or None)
     out.flush()
-    for problem in problems:
-        complain(problem)
-    if problems:
+    for text in unasked:
+        complain(text)
+    if unasked:
         return 2
     if stopped:
         return INTERRUPTED

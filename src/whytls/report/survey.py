@@ -23,7 +23,9 @@ from whytls.surveying.survey import authorities
 from whytls.wire.registry import alert_name, group_name, scheme_name, suite_name, version_name
 
 LABEL = 13  # columns of the words on the left
-MOST_CLIENTS = 12  # that do not get through, by name
+MOST_REASONS = 8  # for which clients do not get through
+MOST_ALIKE = 4  # clients of one reason, by name
+MOST_NAMED_CLIENTS = 6  # so few are listed also where they do get through
 MOST_PROBLEMS = 8
 MOST_NOTES = 5
 MOST_AUTHORITIES = 5
@@ -275,28 +277,46 @@ def _with_attempts(statement: Statement) -> str:
 
 
 def _clients(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
+    """How many get through; those that do not, folded where the same stops them."""
     if not survey.clients:
         return
     through = [client for client in survey.clients if client.passes]
-    some = f": {', '.join(clipped(c.client, 60) for c in through[:6])}{' …' if len(through) > 6 else ''}" if through and not verbose else ""
-    yield from _labelled("clients", f"{len(through)} of {len(survey.clients)} get through{some}", style)
-    lost = survey.refused if verbose else survey.refused[:MOST_CLIENTS]
-    wide = min(28, max((len(client.client) for client in (*lost, *(through if verbose else ()))), default=0))
-    for client in lost:
-        yield from _refused_client(client, wide, style)
-    if len(survey.refused) > len(lost):
-        yield f"    {len(survey.refused) - len(lost)} more do not; -v lists all"
-    if verbose:
+    open_ones = len(survey.clients) - len(through) - len(survey.refused)
+    more = f"; of {open_ones} it cannot be told" if open_ones else ""
+    yield from _labelled("clients", f"{len(through)} of {len(survey.clients)} get through{more}", style)
+    alike: dict[tuple[str, str], list[Through]] = {}
+    for client in survey.refused:
+        alike.setdefault((client.cause, client.why), []).append(client)
+    for stopped in [*alike.values()][: None if verbose else MOST_REASONS]:
+        yield from _stopped(stopped, style, verbose)
+    if not verbose and len(alike) > MOST_REASONS:
+        yield f"    {sum(map(len, [*alike.values()][MOST_REASONS:]))} more do not; -v lists all"
+    if verbose or (through and len(survey.clients) <= MOST_NAMED_CLIENTS):
+        wide = min(28, max((len(client.client) for client in through), default=0))
         for client in through:
-            yield from style.fit(f"✓ {visible(client.client):<{wide}}  {_chosen(client)}", "    ", " " * (wide + 8))
+            text = f"{visible(client.client):<{wide}}  {_chosen(client)}{_condition(client)}"
+            yield from _signed("✓", "green", text, style, wide)
 
 
-def _refused_client(client: Through, wide: int, style: Style) -> list[str]:
-    text = f"{visible(client.client):<{wide}}  {client.cause}: {visible(client.why)}"
-    known = "" if client.provenance != "described" else " (its hello as described)"
-    fitted = style.fit(f"✗ {text}{known}", "    ", " " * (wide + 8))
-    fitted[0] = "    " + style.paint("✗", "red", "bold") + fitted[0][5:]
-    return fitted
+def _stopped(clients: Sequence[Through], style: Style, verbose: bool) -> list[str]:
+    """Clients that the same stops, in one line."""
+    first, names = clients[0], [visible(client.client) for client in clients]
+    shown = names if verbose else names[:MOST_ALIKE]
+    who = ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
+    lines = _signed("✗", "red", f"{who}   {first.cause}: {visible(first.why)}", style, 0)
+    for note in first.notes if verbose else ():
+        lines += style.fit(visible(note), "        ", "          ")
+    return lines
+
+
+def _signed(sign: str, colour: str, text: str, style: Style, wide: int) -> list[str]:
+    fitted = style.fit(f"{sign} {text}", "    ", " " * (wide + 6))
+    return ["    " + style.paint(sign, colour, "bold") + fitted[0][5:], *fitted[1:]]
+
+
+def _condition(client: Through) -> str:
+    """What has to be so besides, the first of it."""
+    return f" ({visible(client.notes[0])})" if client.notes else ""
 
 
 def _chosen(client: Through) -> str:

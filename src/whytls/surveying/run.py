@@ -21,7 +21,7 @@ from whytls.surveying.said import answer_in_words
 from whytls.surveying.survey import surveyed
 
 if TYPE_CHECKING:
-    from whytls.clients import Client
+    from whytls.clients.client import Client
     from whytls.probing.facts import Identity
     from whytls.surveying.through import Captured
 

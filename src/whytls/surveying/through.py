@@ -19,7 +19,7 @@ from whytls.surveying.said import alert_of, answer_in_words
 from whytls.wire.value import ClientHello
 
 if TYPE_CHECKING:
-    from whytls.clients import Client
+    from whytls.clients.client import Client
     from whytls.clients.expected import Answer
     from whytls.clients.server import Accepts, Site
     from whytls.surveying.run import Wanted
