@@ -1,16 +1,17 @@
 """Asks a target what a dialogue wants to know: offers become hellos, attempts become answers, within the target's bounds.
 
-A refusal is part of the answer, so its manner matters. An alert is believed at once. A server that closes, resets or says nothing may be
-refusing, or be busy: the first refusal of each such manner is asked for a second time, and a manner that was repeated is the server's own.
+A refusal is part of the answer. An alert is believed at once; whether a connection that was closed or reset was an answer, or the server had
+too many of them, is found out by the gate (``guard.py``). A server that says nothing is asked a second time; if it is silent again, silence
+is its manner of refusing, and is believed from then on.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from whytls.exceptions import UsageError
 from whytls.model import Event
 from whytls.probing.attempt import Attempt, Prober
 from whytls.probing.facts import Resume, Until
@@ -26,7 +27,7 @@ _BASE = (Extension(_POINT_FORMATS, b"\x01\0"), Extension(_SESSION_TICKET, b""), 
 _FOR_TLS13 = Extension(_PSK_MODES, b"\x01\x01")
 _NO_SHARE = Extension(KEY_SHARE, b"\0\0")  # empty: the server shall choose (RFC 8446 section 4.2.8)
 _X25519 = 0x001D
-_UNSURE = ("closed", "reset", "silence")
+_NO_CONNECTION = ("refused-connection", "timeout", "unreachable", "local", "refused-by-proxy", "starttls-refused")
 
 
 class Ended(Exception):
@@ -34,13 +35,18 @@ class Ended(Exception):
 
 
 class Asker:
-    """One target while it is asked; the attempts are kept."""
+    """One target while it is asked."""
 
     def __init__(self, prober: Prober, server_name: str | None, progress: Callable[[Attempt], None] | None = None) -> None:
         self.prober, self.server_name = prober, server_name
-        self.attempts: dict[int, Attempt] = {}
         self._progress = progress
-        self._manners: set[str] = set()  # of refusing, seen twice in a row
+        self._begun = len(prober.attempts)
+        self._silent = False  # silence is its manner of refusing
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All that were made, by their numbers."""
+        return tuple(sorted(self.prober.attempts[self._begun :], key=lambda attempt: attempt.number))
 
     async def carry(self, dialogue: Dialogue[T]) -> T:
         """Asks all that the dialogue asks, and gives what it returns.
@@ -61,33 +67,35 @@ class Asker:
         Raises:
             Ended: the target is gone, or the bounds are reached.
         """
-        until: Until = "answer" if offer.versions[0] == TLS13 else "flight"
-        attempt = await self.attempt(hello(offer, self.server_name), offer.purpose, until)
-        if attempt.end in _UNSURE and attempt.end not in self._manners and attempt.answer is None:
-            again = await self.attempt(hello(offer, self.server_name), f"{offer.purpose}, again", until)
-            if again.end == attempt.end:
-                self._manners.add(again.end)
-            attempt = again
+        attempt = await self.asked(offer)
+        if attempt.end == "silence" and attempt.answer is None and not self._silent:
+            attempt = await self.asked(offer._replace(purpose=f"{offer.purpose}, again"))
+            self._silent = attempt.end == "silence"
         return answer_of(attempt)
 
-    async def attempt(self, client_hello: ClientHello, purpose: str, until: Until, *, request: bytes = b"", resume: Resume | None = None) -> Attempt:
-        """One attempt, counted and kept.
+    async def asked(self, offer: Offer) -> Attempt:
+        """The attempt that an offer makes.
 
         Raises:
             Ended: the target is gone, or the bounds are reached.
         """
-        most = self.prober.limits.connections
-        if self.prober.count >= most:
-            raise Ended(f"stopped after {most} connections, as the limits say")
-        made = await self.prober.attempt(client_hello, purpose, until, request=request, resume=resume)
-        if made.handshake.server.port and made.end in ("refused-connection", "timeout", "unreachable") and self.attempts:
-            await asyncio.sleep(0.2)  # once more: it may have had too much of us
-            made = await self.prober.attempt(client_hello, f"{purpose}, again", until, request=request, resume=resume)
-        self.attempts[made.number] = made
+        until: Until = "answer" if offer.versions[0] == TLS13 and not offer.deep else "flight"
+        return await self.attempt(hello(offer, self.server_name), offer.purpose, until)
+
+    async def attempt(self, client_hello: ClientHello, purpose: str, until: Until, *, request: bytes = b"", resume: Resume | None = None) -> Attempt:
+        """One attempt.
+
+        Raises:
+            Ended: the target is gone, or the bounds are reached.
+        """
+        try:
+            made = await self.prober.attempt(client_hello, purpose, until, request=request, resume=resume)
+        except UsageError as error:
+            raise Ended(error.problem) from error
         if self._progress:
             self._progress(made)
-        if made.end in ("refused-connection", "timeout", "unreachable"):
-            raise Ended(f"no connection any more ({made.words or made.end})")
+        if made.end in _NO_CONNECTION:
+            raise Ended(f"no connection could be had: {made.words or made.end}")
         return made
 
 
@@ -116,6 +124,8 @@ def answer_of(attempt: Attempt) -> Answer:
     chosen, exchange = attempt.answer, attempt.handshake.server_key_exchange
     if chosen is None:
         return Answer(attempt.number, attempt.end, alert_of(attempt.handshake.events))
+    from whytls.probing.seen import protocol
+
     return Answer(
         attempt.number,
         attempt.end,
@@ -123,8 +133,8 @@ def answer_of(attempt: Attempt) -> Answer:
         chosen.version,
         chosen.cipher_suite,
         exchange.group if exchange else chosen.group,
-        exchange.signature_scheme if exchange else None,
-        chosen.alpn,
+        attempt.proofs.scheme or (exchange.signature_scheme if exchange else None),
+        protocol(attempt),
         exchange.dh_bits if exchange else None,
     )
 

@@ -309,11 +309,16 @@ class Elimination:
             self.server_order = True
             return
         turned = tuple(reversed(mine))
-        answer = yield self._in_full(turned, f"{version_name(self.version)}, the accepted cipher suites in turned order")
+        full = self._in_full(turned, f"{version_name(self.version)}, the accepted cipher suites in turned order")
+        if self._needs and len({kind_of(suite) for suite in turned}) == 1:  # short lists take all of them or none, so this one brings a group, too
+            answer = yield self._offer(turned)._replace(purpose=full.purpose, alpn=full.alpn)
+            self._heard(answer)
+        else:
+            answer = Answer(0, "")
+        if not answer.accepted:
+            answer = yield full
         if answer.accepted:
             self.server_order = answer.suite != turned[0]
-            if not self.server_order:
-                self.ranked.reverse()
 
     def group_order(self) -> Dialogue[bool | None]:
         """Whether the server has an order of groups of its own."""
@@ -325,7 +330,8 @@ class Elimination:
         if mine != seen:
             return True
         turned = tuple(reversed(mine))
-        answer = yield self._in_full(suites, "the accepted groups in turned order")._replace(groups=turned)
+        rest = tuple([group for group in self.base.groups if group not in seen])  # for the curve of an ECDSA certificate
+        answer = yield self._in_full(suites, "the accepted groups in turned order")._replace(groups=turned + rest)
         return answer.group != turned[0] if answer.accepted and answer.group is not None else None
 
     def _offer(self, suites: Iterable[int]) -> Offer:

@@ -4,35 +4,79 @@ The first offer holds everything; it shows the best version, and is the first qu
 (``elimination.py``), all at once, for they have nothing to do with each other. TLS 1.3 pays for its groups itself: with no key share in
 the hello the server names a group in each HelloRetryRequest. The highest version before it, the ``lead``, pays for signature schemes
 and application protocols, and for groups where there is no TLS 1.3. The certificates, the request for ours and what sessions are
-promised stand in the same answers.
+promised stand in the same answers. What needs to know the versions comes last: names, resumption, a needless fallback.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
-from whytls.probing.asking import Asker, Ended
+from whytls.probing import seen, sessions, sni
+from whytls.probing.asking import Asker, Ended, hello
 from whytls.probing.attempt import Attempt, Prober
 from whytls.probing.elimination import Elimination
-from whytls.probing.offer import ALL_VERSIONS, Answer, Part, broad, offer, suites_for
-from whytls.probing.result import Inventory, Refused, VersionFound
-from whytls.wire.registry import SSL2, TLS12, TLS13, version_name
+from whytls.probing.offer import ALL_VERSIONS, PROTOCOLS, Answer, Offer, Part, broad, groups_for, offer, suites_for
+from whytls.probing.result import Inventory, NameAsked, Refused, Resumption, VersionFound
+from whytls.wire.registry import SSL2, SSL3, TLS12, TLS13, suite_facts, version_name
 
 Progress = Callable[[Attempt], None]
+INAPPROPRIATE_FALLBACK = 86
+_X25519 = 0x001D
+
+
+async def inventory(
+    prober: Prober, server_name: str | None = None, *, target: str = "", without: Collection[str] = (), progress: Progress | None = None
+) -> Inventory:
+    """Asks a server for everything it accepts. Never raises for what the server does; what could not be asked is in ``warnings``.
+
+    ``without`` leaves parts out: suites (then a version is only asked for its first choice), groups, alpn, names, resumption,
+    client-certificate. ``progress`` is called after each attempt.
+    """
+    began = time.perf_counter()
+    survey = Survey(Asker(prober, server_name, progress), frozenset(without))
+    try:
+        await survey.run()
+    except Ended as end:
+        survey.warnings.append(f"not everything was asked: {end}")
+    return survey.inventory(target or prober.label, time.perf_counter() - began)
 
 
 class Survey:
     """One server while it is asked: what is known so far, so that an early end leaves a part and not nothing."""
 
-    def __init__(self, asker: Asker) -> None:
-        self.asker = asker
+    def __init__(self, asker: Asker, without: frozenset[str] = frozenset()) -> None:
+        self.asker, self.without = asker, without
         self.versions: dict[int, Elimination] = {}
         self.refused: dict[int, Refused] = {}
-        self.warnings: list[str] = []
+        self.hidden: Elimination | None = None  # what TLS 1.3 says under its keys, where nothing else says it
         self.group_order: bool | None = None
         self.fallback: bool | None = None
+        self.names: dict[int, NameAsked] = {}  # by the place of the question
+        self.resumptions: list[Resumption] = []
+        self.warnings: list[str] = []
+
+    # -------------------------------------------------------------- what is known
+
+    @property
+    def accepted(self) -> list[int]:
+        """The versions that are accepted, highest first."""
+        return [version for version in ALL_VERSIONS if version in self.versions and self.versions[version].accepted]
+
+    @property
+    def lead(self) -> Elimination | None:
+        """The highest version before TLS 1.3, but not SSLv2."""
+        return next((self.versions[version] for version in self.accepted if SSL3 <= version <= TLS12), None)
+
+    @property
+    def new(self) -> Elimination | None:
+        """TLS 1.3."""
+        found = self.versions.get(TLS13)
+        return found if found is not None and found.accepted else None
+
+    # -------------------------------------------------------------- the questions
 
     async def run(self) -> None:
         """All questions.
@@ -41,108 +85,177 @@ class Survey:
             Ended: the target is gone, or the bounds are reached.
         """
         first = await self.asker.ask(broad())
-        if first.accepted and first.version is not None:
-            for version in (TLS13, TLS12, 0x0302, 0x0301):
-                if version > first.version:
-                    self.refused[version] = Refused(first.attempt, first.end)
+        if first.accepted and first.version is not None:  # what is higher was offered, and not taken
+            self.refused = {version: Refused(first.attempt, first.end) for version in ALL_VERSIONS if version > first.version}
         wanted = [version for version in ALL_VERSIONS if version not in self.refused]
-        self._begin(wanted, first)
-        await _all([self._version(version, first) for version in wanted])
-        await self._rest()
-
-    def _begin(self, wanted: Sequence[int], first: Answer) -> None:
         lead = next((version for version in wanted if version <= TLS12), None)
         for version in wanted:
-            joint: tuple[Part, ...] = ()
-            if version == TLS13:
-                joint = ("groups",)
-            elif version == lead:
+            joint: tuple[Part, ...] = ("groups",) if version == TLS13 else ()
+            if version == lead:
                 joint = ("schemes", "alpn") if TLS13 in wanted else ("groups", "schemes", "alpn")
             self.versions[version] = Elimination(offer(version, suites_for(version)), joint)
+        await _together([self._version(version, first) for version in wanted])
+        await _together([self._lists(), self._fallback(), self._to_the_end(), self._new_session()])
 
     async def _version(self, version: int, first: Answer) -> None:
         found = self.versions[version]
-        given = first if first.accepted and first.version == version else None
         if version == SSL2:
-            answer = await self.asker.ask(found.base)
-            if answer.version == SSL2 and answer.suite is not None:
-                found.ranked, found.accepted = [answer.suite], {answer.suite}
-            else:
-                found.refused = Refused(answer.attempt, answer.end, answer.alert)
+            await self._oldest(found)
             return
+        given = first if first.accepted and first.version == version else None
         await self.asker.carry(found.suites(given))
         if version == TLS13 and found.accepted:
-            await self.asker.carry(found.finish("groups"))
-            self.group_order = await self.asker.carry(found.group_order())
+            if "groups" not in self.without:
+                await self.asker.carry(found.finish("groups"))
+                self.group_order = await self.asker.carry(found.group_order())
 
-    async def _rest(self) -> None:
-        """What needs to know the versions first."""
-        lead = self.lead
+    async def _oldest(self, found: Elimination) -> None:
+        """SSLv2: the server's answer lists what both have, so that one question is enough."""
+        answer = await self.asker.ask(found.base)
+        if answer.version == SSL2 and answer.suite is not None:
+            found.ranked, found.accepted = [answer.suite], {answer.suite}
+        else:
+            found.refused = Refused(answer.attempt, answer.end, answer.alert)
+
+    async def _lists(self) -> None:
+        """What the lists besides the suites still have; in TLS 1.3 alone it needs the keys to see it."""
+        lead, new = self.lead, self.new
         if lead is None:
+            if new is not None:
+                await self._hidden_lists(new)
             return
-        new = self.versions.get(TLS13)
-        groups = lead.pools["groups"]
-        if new is not None and new.accepted:
-            groups.seen = [*new.pools["groups"].seen, *(g for g in groups.seen if g not in new.pools["groups"].seen)]
-        for part in ("groups", "schemes", "alpn"):
-            await self.asker.carry(lead.finish(part))  # type: ignore[arg-type]
-        if new is None or not new.accepted:
+        if new is not None:
+            groups, others = lead.pools["groups"], new.pools["groups"].seen
+            groups.seen = [*others, *(group for group in groups.seen if group not in others)]
+        parts: list[Part] = ["schemes", *(("groups",) if "groups" not in self.without else ()), *(("alpn",) if "alpn" not in self.without else ())]  # type: ignore[list-item]
+        for part in parts:
+            await self.asker.carry(lead.finish(part))
+        if new is None and "groups" not in self.without:
             self.group_order = await self.asker.carry(lead.group_order())
 
-    @property
-    def accepted(self) -> list[int]:
-        """The versions that are accepted, highest first."""
-        return [version for version, found in self.versions.items() if found.accepted]
+    async def _hidden_lists(self, new: Elimination) -> None:
+        base = self._usual(new)._replace(alpn=PROTOCOLS, schemes=new.base.schemes, deep=True)
+        self.hidden = Elimination(base)
+        self.hidden.accepted = set(base.suites)
+        await self.asker.carry(self.hidden.finish("schemes"))
+        if "alpn" not in self.without:
+            await self.asker.carry(self.hidden.finish("alpn"))
 
-    @property
-    def lead(self) -> Elimination | None:
-        """The highest version before TLS 1.3."""
-        return next((self.versions[version] for version in self.accepted if version <= TLS12), None)
+    async def _fallback(self) -> None:
+        """Whether a client is stopped that says it fell back although it need not have (RFC 7507)."""
+        lower = [version for version in self.accepted[1:] if version >= SSL3]
+        if not lower:
+            return
+        found = self.versions[lower[0]]
+        asked = found.base._replace(suites=_in_order(found), fallback=True, purpose=f"{version_name(lower[0])}, as a needless fallback")
+        answer = await self.asker.ask(asked)
+        self.fallback = True if answer.alert == INAPPROPRIATE_FALLBACK else False if answer.accepted else None
+
+    async def _to_the_end(self) -> None:
+        """A handshake to its end, which is also what the right name leads to; then other names, and what can be resumed."""
+        found = self.lead or self.new
+        if found is None or found.base.shape == "bare" or {"names", "resumption", "client-certificate"} <= self.without:
+            return
+        asked = self._usual(found)
+        name = self.asker.server_name
+        said = f"{version_name(found.version)} to its end" + (f", asked for {name}" if name else ", asked without a name")
+        first = await self.asker.attempt(hello(asked, name), said, "finish", request=self._request())
+        self.names[0] = sni.asked(sni.Question("none" if name is None else "right", name), first)
+        tasks: list[Awaitable[None]] = []
+        if "names" not in self.without:
+            others = sni.questions(name, f"whytls-{secrets.token_hex(4)}")
+            tasks += [self._name(place, question, asked) for place, question in enumerate(others, 1)]
+        if "resumption" not in self.without:
+            tasks.append(self._sessions(asked, first))
+        await _together(tasks)
+
+    async def _sessions(self, asked: Offer, first: Attempt) -> None:
+        ask = sessions.new_version if asked.versions[0] == TLS13 else sessions.old_version
+        self.resumptions.append(await ask(self.asker, asked, self._request(), first))
+
+    async def _name(self, place: int, question: sni.Question, asked: Offer) -> None:
+        said = f"asked for {question.server_name}" if question.server_name else "asked without a name"
+        attempt = await self.asker.asked(asked._replace(name=question.server_name, purpose=said))
+        self.names[place] = sni.asked(question, attempt)
+
+    async def _new_session(self) -> None:
+        """TLS 1.3 to its end and resumed, where an older version is asked for the rest."""
+        if self.new is None or self.lead is None or {"resumption", "client-certificate"} <= self.without:
+            return
+        asked = self._usual(self.new)
+        first = await self.asker.attempt(hello(asked, self.asker.server_name), "TLS 1.3 to its end", "finish", request=self._request())
+        await self._sessions(asked, first)
+
+    def _request(self) -> bytes:
+        """What is asked of a server that speaks HTTP: nginx refuses who has no certificate with an answer, and not in the handshake."""
+        return sessions.REQUEST if {"http/1.1", "http/1.0"} & set(self._protocols()) else b""
+
+    def _usual(self, found: Elimination) -> Offer:
+        """An offer that this server takes, and with which a handshake can be carried to its end by us."""
+        usual = [suite for suite in _in_order(found) if _can(suite)]
+        suites = tuple(sorted(usual, key=lambda suite: suite_facts(suite).key_exchange == "RSA")) or _in_order(found)
+        usable = [group for group in found.pools["groups"].seen if isinstance(group, int)] or list(groups_for(found.version))
+        groups = tuple(sorted(usable, key=lambda group: group != _X25519)) if found.base.groups else ()
+        alpn = tuple([name for name in ("http/1.1", "http/1.0") if name in self._protocols()])
+        return found.base._replace(suites=suites, groups=groups, alpn=alpn, share=True, deep=True)
+
+    def _protocols(self) -> list[str]:
+        pools = [found.pools["alpn"] for found in (self.lead, self.hidden) if found is not None]
+        return [name for pool in pools for name in pool.seen if isinstance(name, str)]
+
+    # -------------------------------------------------------------- the answer
+
+    def inventory(self, target: str, seconds: float) -> Inventory:
+        """What is known, as a value."""
+        attempts = self.asker.attempts
+        agreed = seen.agreed(attempts)
+        founds = [self.versions[version] for version in ALL_VERSIONS if version in self.versions]
+        alpn = next((found.pools["alpn"] for found in (self.lead, self.hidden) if found is not None), None)
+        return Inventory(
+            target,
+            str(attempts[0].handshake.server) if attempts else "",
+            self.asker.server_name,
+            tuple([self._version_found(version) for version in ALL_VERSIONS if version in self.versions or version in self.refused]),
+            tuple(dict.fromkeys(value for found in founds for value in found.pools["groups"].seen if isinstance(value, int))),
+            self.group_order,
+            tuple(dict.fromkeys(v for found in (*founds, self.hidden) if found for v in found.pools["schemes"].seen if isinstance(v, int))),
+            tuple(self._protocols()),
+            alpn.refused if alpn else None,
+            agreed.compression,
+            agreed.secure_renegotiation,
+            agreed.extended_master_secret,
+            self.fallback,
+            sessions.merged(self.resumptions),
+            seen.certificates(attempts),
+            tuple([self.names[place] for place in sorted(self.names)]),
+            seen.client_certificate(attempts),
+            attempts,
+            seconds,
+            tuple(self.warnings),
+        )
+
+    def _version_found(self, version: int) -> VersionFound:
+        found = self.versions.get(version)
+        if found is None:
+            return VersionFound(version, refused=self.refused[version])
+        return VersionFound(version, tuple(found.ranked), found.server_order, found.refused, tuple(sorted(found.dh_bits)))
 
 
-async def inventory(prober: Prober, server_name: str | None = None, *, progress: Progress | None = None) -> Inventory:
-    """Asks a server for everything it accepts. Never raises for what the server does; what could not be asked is in ``warnings``."""
-    began = time.perf_counter()
-    survey = Survey(Asker(prober, server_name, progress))
-    try:
-        await survey.run()
-    except Ended as end:
-        survey.warnings.append(str(end))
-    return assembled(survey, time.perf_counter() - began)
+def _in_order(found: Elimination) -> tuple[int, ...]:
+    """The accepted suites, in the server's order as far as it is known."""
+    return tuple(found.ranked) or tuple([suite for suite in found.base.suites if suite in found.accepted])
 
 
-def assembled(survey: Survey, seconds: float) -> Inventory:
-    """What was found, as a value."""
-    asker = survey.asker
-    versions = []
-    for version in ALL_VERSIONS:
-        found = survey.versions.get(version)
-        if found is not None:
-            versions.append(VersionFound(version, tuple(found.ranked), found.server_order, found.refused, tuple(sorted(found.dh_bits))))
-        elif version in survey.refused:
-            versions.append(VersionFound(version, refused=survey.refused[version]))
-    groups = [group for found in survey.versions.values() for group in found.pools["groups"].seen]
-    schemes = [scheme for found in survey.versions.values() for scheme in found.pools["schemes"].seen]
-    protocols = [name for found in survey.versions.values() for name in found.pools["alpn"].seen]
-    lead = survey.lead
-    return Inventory(
-        asker.prober.label,
-        asker.prober.label,
-        asker.server_name,
-        tuple(versions),
-        tuple(dict.fromkeys(g for g in groups if isinstance(g, int))),
-        survey.group_order,
-        tuple(dict.fromkeys(s for s in schemes if isinstance(s, int))),
-        tuple(dict.fromkeys(p for p in protocols if isinstance(p, str))),
-        lead.pools["alpn"].refused if lead else None,
-        attempts=tuple(asker.attempts[number] for number in sorted(asker.attempts)),
-        seconds=seconds,
-        warnings=tuple(survey.warnings),
-    )
+def _can(suite: int) -> bool:
+    """Whether we can carry a handshake to its end with it, and its certificate is shown."""
+    facts = suite_facts(suite)
+    usual = facts.cipher.startswith(("AES", "CHACHA20")) and "CCM" not in facts.cipher
+    return usual and (facts.tls13 or (facts.key_exchange in ("ECDHE", "DHE", "RSA") and facts.authentication in ("RSA", "ECDSA", "DSS")))
 
 
-async def _all(tasks: Sequence[object]) -> None:
-    """All of them side by side; the first that ends early ends the others."""
-    async with asyncio.TaskGroup() as group:
-        for task in tasks:
-            group.create_task(task)  # type: ignore[arg-type]
+async def _together(tasks: Sequence[Awaitable[None]]) -> None:
+    """All of them side by side. One that ends early lets the others come to their end, and then ends this."""
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end

@@ -53,7 +53,8 @@ class Offer(NamedTuple):
     shape: Shape = "full"
     name: str | None = OWN  # server_name; None: without one
     fallback: bool = False  # with TLS_FALLBACK_SCSV
-    share: bool = False  # with a key share for the first group, where we know one; else TLS 1.3 is asked to choose (HelloRetryRequest)
+    share: bool = False  # with a key share (x25519); else TLS 1.3 is asked to choose a group (HelloRetryRequest)
+    deep: bool = False  # in TLS 1.3 to the end of the server's flight, which needs keys; without, to its choice
 
 
 class Answer(NamedTuple):
