@@ -21,8 +21,10 @@ class Family(NamedTuple):
     size: int  # suites
 
 
-def folded(suites: Sequence[int]) -> list[Family]:
-    """The families of these suites, in the order in which they were first chosen."""
+def folded(suites: Sequence[int], *, in_order: bool = True) -> list[Family]:
+    """The families of these suites, in the order in which they were first chosen; or, where that was ours and says nothing, in the usual one."""
+    if not in_order:
+        suites = sorted(suites, key=_usual_place)
     families: dict[str, tuple[dict[str, None], list[int]]] = {}
     for suite in suites:
         facts = suite_facts(suite)
@@ -51,3 +53,15 @@ def cipher(facts: SuiteFacts) -> str:
     """``AES-128-GCM``, ``3DES``; CBC suites with another MAC than SHA-1 bear it, for clients tell them apart."""
     name = _CIPHERS.get(facts.cipher) or facts.cipher.replace("_", "-")
     return f"{name}-{facts.mac}" if facts.cipher.endswith("CBC") and facts.mac not in ("SHA", "AEAD", "") else name
+
+
+_EXCHANGES = ("TLS13", "ECDHE", "DHE", "RSA")
+_CIPHERS_USUAL = ("AES_256_GCM", "CHACHA20", "AES_128_GCM", "GCM", "CCM", "AES_256_CBC", "AES_128_CBC", "CBC")
+
+
+def _usual_place(suite: int) -> tuple[bool, int, str, int, str]:
+    """Where configurations have it: forward secrecy first, then the strength of the cipher."""
+    facts = suite_facts(suite)
+    exchange = _EXCHANGES.index(facts.key_exchange) if facts.key_exchange in _EXCHANGES else len(_EXCHANGES)
+    strength = next((place for place, part in enumerate(_CIPHERS_USUAL) if part in facts.cipher), len(_CIPHERS_USUAL))
+    return facts.export or facts.authentication == "anon", exchange, facts.authentication, strength, facts.mac

@@ -190,7 +190,7 @@ def _version(found: VersionFound, style: Style, verbose: bool) -> Iterator[str]:
         yield from (" " * (LABEL + 2) + suite_name(suite) for suite in found.suites)
         return
     parts = []
-    for family in folded(found.suites):
+    for family in folded(found.suites, in_order=found.server_order is not False):
         name = f"{family.name}: " if family.name else ""
         parts.append(name + ", ".join(family.ciphers))
     text = f"{many(len(found.suites), 'suite')}{order}: " if len(found.suites) > 1 else ""
@@ -232,14 +232,19 @@ def _client_certificate(inventory: Inventory, style: Style) -> Iterator[str]:
 
 
 def _certificates(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
-    for shown, result in zip(survey.inventory.certificates, survey.certificates, strict=True):
+    """Each chain once, and to whom it is shown."""
+    once: dict[tuple[bytes, ...], list[int]] = {}
+    for number, shown in enumerate(survey.inventory.certificates):
+        once.setdefault(shown.chain, []).append(number)
+    for numbers in once.values():
+        shown, result = survey.inventory.certificates[numbers[0]], survey.certificates[numbers[0]]
         certificate = read(shown.chain[0])
         sign, colour = {"failure": ("✗", "red"), "warning": ("!", "yellow")}.get(result.level or "", ("✓", "green"))
         size = f" {certificate.key_bits}" if certificate.key_bits else ""
-        whom = "" if shown.server_name == survey.inventory.server_name else f", shown {_to(shown.server_name)}"
+        issuer = "self-signed" if certificate.self_issued else f"← {clipped(certificate.issuer)}"
         text = (
-            f"{sign} {clipped(certificate.subject) or '(no name)'} ← {clipped(certificate.issuer)}, until {day(certificate.not_after)}, "
-            f"{shown.key_type.upper()}{size}, {many(len(shown.chain), 'certificate')}{whom}"
+            f"{sign} {clipped(certificate.subject) or '(no name)'} {issuer}, until {day(certificate.not_after)}, "
+            f"{shown.key_type.upper()}{size}, {many(len(shown.chain), 'certificate')}{_to(survey, numbers)}"
         )
         yield from _labelled("certificate", text, style, *((colour,) if colour != "green" else ()))
         if verbose or _broken(result):
@@ -248,8 +253,13 @@ def _certificates(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
         yield from _decisions(result, style)
 
 
-def _to(name: str | None) -> str:
-    return f"to {clipped(name)}" if name else "to those who send no name"
+def _to(survey: Survey, numbers: Sequence[int]) -> str:
+    """To whom a chain is shown, where that is not everybody who asks for the right name."""
+    names = [survey.inventory.certificates[number].server_name for number in numbers]
+    if survey.inventory.server_name in names:
+        return ""
+    told = [f"for {clipped(name)}" if name else "to those who send no name" for name in dict.fromkeys(names)]
+    return f", shown {' and '.join(told[:2])}{' and others' if len(told) > 2 else ''}"
 
 
 def _broken(result: CheckResult) -> bool:

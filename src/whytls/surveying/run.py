@@ -16,6 +16,7 @@ from whytls.probing.limits import Limits
 from whytls.probing.result import Inventory
 from whytls.probing.target import Target, addresses
 from whytls.surveying.asking import Asked, asked, told
+from whytls.surveying.differences import different
 from whytls.surveying.result import Statement, Survey, Through
 from whytls.surveying.said import answer_in_words
 from whytls.surveying.survey import surveyed
@@ -92,7 +93,7 @@ class Probe:
         for one in await self._found(text, target):
             clients = await through(one, self.wanted)
             known = told(one)
-            differences = differing(known, other) if other is not None else ()
+            differences = different(known, other) if other is not None else ()
             name = self.wanted.identity.chain[:1] if self.wanted.identity is not None else ()
             found.append(surveyed(known, self.wanted.ask, clients, differences, other.target if other is not None else "", presented=name))
         return found
