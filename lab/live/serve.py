@@ -78,7 +78,9 @@ class Serve:
     client_auth: Literal["none", "optional", "required"] = "none"
     client_ca: str = ""  # PEM: the CAs that it names and trusts
     order: Literal["", "server", "client"] = ""  # whose preference decides the suite
-    dh_bits: int = 0  # the size of the DHE group (before TLS 1.3); 0: the stack's own habit, which can be no DHE at all; java and gnutls take RFC 7919's of a client that names them
+    # The size of the DHE group (before TLS 1.3); 0: the stack's own habit, which can be no DHE at all. Java and gnutls take one of
+    # RFC 7919's instead where the client names some.
+    dh_bits: int = 0
     extended_master_secret: Literal["", "required"] = ""  # RFC 7627
     secure_renegotiation: Literal["", "required"] = ""  # RFC 5746 section 3.6: refuse a client that does not signal it
     address: str = "127.0.0.1"  # or ::1; gnutls and nss always listen on all addresses

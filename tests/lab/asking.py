@@ -30,9 +30,10 @@ class Answer(NamedTuple):
 def ask(address: str, port: int, *options: str) -> Answer:
     """Connects, asks for / and reads until the server closes (10 s at most)."""
     host = f"[{address}]" if ":" in address else address
-    name = [] if "-servername" in options else ["-noservername"]
+    named = options[options.index("-servername") + 1] if "-servername" in options else ""
+    name = [] if named else ["-noservername"]
     line = ["openssl", "s_client", "-connect", f"{host}:{port}", "-ign_eof", "-legacy_server_connect", *name, *options]
-    request = b"GET / HTTP/1.0\r\nHost: x\r\n\r\n"
+    request = f"GET / HTTP/1.0\r\nHost: {named or host}\r\n\r\n".encode()
     try:
         done = subprocess.run(line, input=request, capture_output=True, timeout=10, env=_ENV, check=False)
         text = (done.stdout + done.stderr).decode(errors="replace")
