@@ -44,7 +44,8 @@ def asked(question: Question, attempt: Attempt) -> NameAsked:
     handshake = attempt.handshake
     alerts = [e.value for e in handshake.events if e.sender == "server" and isinstance(e.value, Alert)]
     warning = next((alert.description for alert in alerts if alert.level == 1 and alert.description != _CLOSE_NOTIFY), None)
-    chosen = attempt.answer is not None and attempt.end not in ("refused", "closed", "reset")
+    # Who shows a certificate has taken the name; what it refuses after that is something else: a client without a certificate, say.
+    chosen = attempt.answer is not None and (handshake.server_chain is not None or attempt.end not in ("refused", "closed", "reset"))
     refused = None if chosen else Refused(attempt.number, attempt.end, alert_of(handshake.events))
     return NameAsked(*question, attempt.number, handshake.server_chain, refused, warning if chosen else None)
 

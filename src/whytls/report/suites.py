@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from whytls.wire.registry import SuiteFacts, suite_facts
@@ -31,7 +31,19 @@ def folded(suites: Sequence[int], *, in_order: bool = True) -> list[Family]:
         ciphers, counted = families.setdefault(family(facts), ({}, []))
         ciphers[cipher(facts)] = None
         counted.append(suite)
-    return [Family(name, tuple(ciphers), len(counted)) for name, (ciphers, counted) in families.items()]
+    return [Family(name, _sizes_together(ciphers), len(counted)) for name, (ciphers, counted) in families.items()]
+
+
+def _sizes_together(ciphers: Iterable[str]) -> tuple[str, ...]:
+    """``AES-256-GCM`` and ``AES-128-GCM`` as ``AES-256/128-GCM``, where the first of them stands."""
+    sizes: dict[tuple[str, str], list[str]] = {}
+    for one in ciphers:
+        parts = one.split("-", 2)
+        if len(parts) == 3 and parts[1].isdecimal():
+            sizes.setdefault((parts[0], parts[2]), []).append(parts[1])
+        else:
+            sizes.setdefault((one, ""), [])
+    return tuple([f"{name}-{'/'.join(dict.fromkeys(bits))}-{rest}" if bits else name for (name, rest), bits in sizes.items()])
 
 
 def family(facts: SuiteFacts) -> str:
@@ -50,9 +62,8 @@ def family(facts: SuiteFacts) -> str:
 
 
 def cipher(facts: SuiteFacts) -> str:
-    """``AES-128-GCM``, ``3DES``; CBC suites with another MAC than SHA-1 bear it, for clients tell them apart."""
-    name = _CIPHERS.get(facts.cipher) or facts.cipher.replace("_", "-")
-    return f"{name}-{facts.mac}" if facts.cipher.endswith("CBC") and facts.mac not in ("SHA", "AEAD", "") else name
+    """``AES-128-GCM``, ``3DES``; whatever the MAC."""
+    return _CIPHERS.get(facts.cipher) or facts.cipher.replace("_", "-")
 
 
 _EXCHANGES = ("TLS13", "ECDHE", "DHE", "RSA")

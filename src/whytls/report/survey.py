@@ -164,14 +164,15 @@ def _by_age(versions: Sequence[VersionFound]) -> list[VersionFound]:
 
 def _accepted(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
     inventory = survey.inventory
-    refused: list[str] = []
     for found in _by_age(inventory.versions):
         if found.suites:
             yield from _version(found, style, verbose)
-        elif found.refused is not None:
-            refused.append(f"{version_name(found.version)} ({_shortly(found.refused)})")
+    refused: dict[str, list[str]] = {}
+    for found in _by_age(inventory.versions):
+        if not found.suites and found.refused is not None:
+            refused.setdefault(_shortly(found.refused), []).append(version_name(found.version))
     if refused:
-        yield from _labelled("refused", ", ".join(refused), style, "dim")
+        yield from _labelled("refused", "; ".join(f"{', '.join(names)}: {how}" for how, names in refused.items()), style, "dim")
     if inventory.groups:
         yield from _labelled("groups", ", ".join(map(group_name, inventory.groups)) + _order(inventory.groups_server_order), style)
     if inventory.signature_schemes:
@@ -198,6 +199,8 @@ def _version(found: VersionFound, style: Style, verbose: bool) -> Iterator[str]:
 
 
 def _shortly(refused: Refused) -> str:
+    if refused.end == "reached":
+        return "offered and not chosen"
     return alert_name(refused.alert) if refused.alert is not None else refusal_in_words(refused)
 
 
@@ -206,9 +209,11 @@ def _order(of_server: bool | None) -> str:
 
 
 def _protocols(inventory: Inventory, style: Style) -> Iterator[str]:
-    unknown = f"another one: {refusal_in_words(inventory.alpn_refused)}" if inventory.alpn_refused is not None else ""
-    if inventory.alpn or unknown:
-        yield from _labelled("ALPN", "; ".join(p for p in (", ".join(visible(name) for name in inventory.alpn) or "none", unknown) if p), style)
+    refused = inventory.alpn_refused
+    others = f"any other is refused ({_shortly(refused)})" if refused is not None and refused.end != "reached" else ""
+    if inventory.alpn or others:
+        known = ", ".join(visible(name) for name in inventory.alpn)
+        yield from _labelled("ALPN", "; ".join(part for part in (known, others) if part), style)
 
 
 def _resumption(inventory: Inventory) -> str:

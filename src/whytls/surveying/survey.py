@@ -13,7 +13,8 @@ from whytls.causes import load
 from whytls.checking.naming import named
 from whytls.checking.result import Ask, CheckResult, Problem
 from whytls.pki.name import text as name_text
-from whytls.probing.result import Inventory, VersionFound
+from whytls.probing.attempt import Attempt
+from whytls.probing.result import Inventory
 from whytls.surveying.certificates import judged
 from whytls.surveying.names import names_said
 from whytls.surveying.refused import as_problem, decisive, diagnosis_of
@@ -35,7 +36,7 @@ def surveyed(
     said = names_said(inventory)
     diagnosis, problems = None, list[Problem]()
     if not accepts or said.habit == "unknown-name":
-        attempt = decisive(inventory)
+        attempt = decisive(inventory) if not accepts else _of_the_name(inventory)
         diagnosis = diagnosis_of(inventory, attempt, asked.at, asked.anchors) if attempt is not None else None
         found = as_problem(diagnosis) if diagnosis is not None else None
         problems += [found] if found is not None else []
@@ -45,6 +46,11 @@ def surveyed(
         inventory.target, inventory, asked.at, _grave_first(problems), weaknesses(inventory) if accepts else (), results, said, tuple(clients),
         tuple(differences), compared_with, diagnosis, tuple(_notes(inventory, results, said)),
     )  # fmt: skip
+
+
+def _of_the_name(inventory: Inventory) -> Attempt | None:
+    """The attempt in which the right name was refused."""
+    return next((inventory.attempt(asked.attempt) for asked in inventory.names if asked.named == "right"), None)
 
 
 def _grave_first(problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -97,17 +103,14 @@ def authorities(names: Sequence[bytes]) -> list[str]:
 
 
 def _too_old(inventory: Inventory, newest: int) -> Problem:
-    refused = [found for found in inventory.versions if found.version > newest and found.refused is not None]
-    shown = accepted_with(inventory, lambda answer: answer.version == newest)
-    evidence = [cite(inventory, number) for number in shown[:1]]
-    evidence += [cite(inventory, found.refused.attempt, _refused_text(found)) for found in refused if found.refused is not None]
+    evidence = [cite(inventory, number) for number in accepted_with(inventory, lambda answer: answer.version == newest)[:1]]
+    for found in inventory.versions:
+        if found.version > newest and found.refused is not None and found.refused.end != "reached":  # else it was in the offer above
+            text = f"{version_name(found.version)} alone: it {refusal_in_words(found.refused)}"
+            evidence.append(cite(inventory, found.refused.attempt, text))
     title = f"the server speaks nothing newer than {version_name(newest)}, which clients of today do not offer unless they are told to"
     facts = {"offered": "TLS 1.2 and 1.3", "chosen": version_name(newest), "oldest": newest, "newest": newest}
     return named(load("protocol-mismatch"), title, "proven", tuple(evidence), facts, detail="server-too-old")
-
-
-def _refused_text(found: VersionFound) -> str:
-    return f"{version_name(found.version)} alone: it {refusal_in_words(found.refused)}" if found.refused is not None else ""
 
 
 def _notes(inventory: Inventory, results: Sequence[CheckResult], said: NamesSaid) -> Iterator[str]:
