@@ -125,7 +125,7 @@ class Client:
             from whytls.probing.resumption import resuming
 
             self.hello = resuming(self.hello, self._resume)
-        return self._said_hello(0x0301)
+        return self._said_hello(0)
 
     def _said_hello(self, version: int) -> bytes:
         data = build(self.hello, version)

@@ -21,14 +21,15 @@ _PADDING = 21
 _MAX_FRAGMENT = 16384  # RFC 8446 section 5.1
 
 
-def build(hello: ClientHello, record_version: int = 0x0301) -> bytes:
+def build(hello: ClientHello, record_version: int = 0) -> bytes:
     """The record (or records, for a very long one) of a hello; in SSLv2's form if it has that.
 
-    0x0301 is what the first record bears whatever the hello offers (RFC 8446 section 5.1). GREASE that was taken out of a captured one is
-    not put back here: ``greased`` does that.
+    What the first record bears is the hello's own wish, else 0x0301 whatever the hello offers (RFC 8446 section 5.1), but for SSL 3.0 alone.
+    GREASE that was taken out of a captured one is not put back here: ``greased`` does that.
     """
     if hello.sslv2:
         return _sslv2(hello)
+    record_version = record_version or hello.record_version or (0x0300 if hello.legacy_version == 0x0300 else 0x0301)
     body = message_body(hello)
     message = b"\x01" + len(body).to_bytes(3, "big") + body
     fragments = [message[i : i + _MAX_FRAGMENT] for i in range(0, len(message), _MAX_FRAGMENT)]
@@ -112,6 +113,13 @@ def change(
     return _again(hello)
 
 
+def extended(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
+    """The same hello with this extension in place of the one of that number, or added; with None without it. The fields fit it."""
+    if hello.sslv2:
+        raise UsageError("an SSLv2 hello has no extensions to change", hint="make one with make()")
+    return _again(with_extension(hello, number, body))
+
+
 def with_extension(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
     """With that extension in the place where it stood, else at the end but before pre_shared_key; with None without it.
 
@@ -152,7 +160,8 @@ def _again(hello: ClientHello) -> ClientHello:
     result = read(1, message_body(hello))
     if not isinstance(result, ClientHello):
         raise UsageError("the changed ClientHello cannot be read")
-    return result
+    # What bytes without GREASE cannot say, and what is not in the message.
+    return result._replace(greased=result.greased or hello.greased, record_version=hello.record_version)
 
 
 def _sslv2(hello: ClientHello) -> bytes:

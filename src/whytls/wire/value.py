@@ -44,6 +44,7 @@ class ClientHello(NamedTuple):
     greased: bool = False
     sslv2: bool = False  # came as an SSLv2 CLIENT-HELLO
     problem: str | None = None  # what could not be read in it, with the offset
+    record_version: int = 0  # of the record that bears it, where that is to differ from what is usual; 0: as usual
 
     @property
     def versions(self) -> tuple[int, ...]:
