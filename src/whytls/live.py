@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from whytls.exceptions import UsageError
@@ -10,12 +10,14 @@ from whytls.exceptions import UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from whytls.api import Run
     from whytls.clients.client import Client
-    from whytls.model import Handshake
+    from whytls.model import Diagnosis, Handshake
     from whytls.pki.password import Password
     from whytls.probing.facts import Identity
     from whytls.probing.limits import Limits
     from whytls.probing.target import Family, Target
+    from whytls.surveying.replaying import Redone, Replays
     from whytls.surveying.run import Probe
     from whytls.surveying.through import Captured
 
@@ -97,6 +99,109 @@ def probe(
         _target(compare, way) if compare is not None else None,
     )
     return Probe([(text, _target(text, way)) for text in targets], wanted, progress)
+
+
+def replay(
+    *failures: str,
+    to: str | None = None,
+    allow: Sequence[str] = (),
+    name: Sequence[str] = (),
+    starttls: str | None = None,
+    router: Sequence[str] = (),
+    message_processor: Sequence[str] = (),
+    backend: Sequence[str] = (),
+    topology: str | None = None,
+    trust: str | None = None,
+    at: str | datetime | None = None,
+    cert: str | None = None,
+    key: str | None = None,
+    cert_alias: str | None = None,
+    password: Password | None = None,
+    key_password: Password | None = None,
+    timeout: float = 5.0,
+    connections: int = 20,
+    rate: float = 0.0,
+) -> Replay:
+    """Send the ClientHello of a recorded failure to the live server again, change one thing at a time, and say which change it takes.
+
+    ``failures`` are ``edge.pcap#4``, a frame of the handshake, or ``edge.pcap`` for every one that failed. Nothing is contacted that is not
+    pointed to: ``to`` names the server that all of them go to, ``allow`` networks in which each may go to its own. ``name`` are server
+    names to try, ``connections`` how many are made for one failure at most, ``timeout`` is in seconds, ``rate`` in connections a second
+    (0: as they come). The rest is as in ``diagnose`` and ``probe``. The value is iterated lazily and gives a ``Redone`` for each failure.
+
+    Raises:
+        InputError: a file is no capture, or a name leads nowhere; while iterating.
+        UsageError: a frame, a server or a network is none, or the server of a failure was not pointed to.
+    """
+    if not failures:
+        raise UsageError("which failure?", hint="whytls replay edge.pcap#4 --to HOST:PORT")
+    from whytls.api import diagnose
+
+    def diagnoses(path: str) -> Run:
+        return diagnose(
+            path, router=router, message_processor=message_processor, backend=backend, topology=topology, trust=trust, at=at, all=True
+        )
+
+    limits = _limits(timeout, connections, 4, rate)
+    return Replay(list(failures), diagnoses, replays(to, allow, name, starttls, _identity(cert, key, cert_alias, password, key_password), limits))
+
+
+def replays(
+    to: str | None, allow: Sequence[str], names: Sequence[str] = (), starttls: str | None = None, identity: Identity | None = None,
+    limits: Limits | None = None,
+) -> Replays:  # fmt: skip
+    """What does failures again, within what the user pointed to.
+
+    Raises:
+        UsageError: nothing was pointed to, or a server or network is none.
+    """
+    if to is None and not allow:
+        raise UsageError("where may it be done again?", hint="--to HOST:PORT for that server, --allow 10.0.0.0/8 for all of a network")
+    from whytls.probing.guard import allowed
+    from whytls.probing.target import target
+    from whytls.surveying.replaying import Replays
+
+    limits = limits or _limits(5.0, 20, 4, 0.0)
+    there = target(to, starttls=starttls or None) if to is not None else None
+    return Replays(allowed([to] if to is not None else [], allow), to=there, names=names, identity=identity, limits=limits, most=limits.connections)
+
+
+class Replay:
+    """The replays of a call, one after the other; ``warnings`` is complete once it is exhausted."""
+
+    def __init__(self, failures: list[str], diagnoses: Callable[[str], Run], replays: Replays) -> None:
+        self.failures, self._diagnoses, self._replays = failures, diagnoses, replays
+        self.warnings: list[str] = []
+
+    def __iter__(self) -> Iterator[Redone]:
+        with self._replays:
+            for diagnosis, named in self._failed():
+                yield self._replays.redo(diagnosis) if named else self._replays.redo_if_allowed(diagnosis)
+        if self._replays.left_out:
+            self.warnings.append(f"{self._replays.left_out} more failures were not done again: name them one by one")
+
+    def plan(self) -> Iterator[str]:
+        """What would be sent where, in lines; nothing is contacted.
+
+        Raises:
+            UsageError: the server of a failure that was named was not pointed to.
+        """
+        with self._replays:
+            for diagnosis, named in self._failed():
+                yield from self._replays.planned(diagnosis) if named else self._replays.planned_if_allowed(diagnosis)
+
+    def _failed(self) -> Iterator[tuple[Diagnosis, bool]]:
+        """The failures, and whether each was named by itself."""
+        from whytls.report.ladder import find
+
+        for failure in self.failures:
+            capture, _, frame = failure.rpartition("#")
+            if capture and frame.isdecimal():
+                yield find(self._diagnoses(capture), frame), True
+                continue
+            run = self._diagnoses(failure)
+            yield from ((diagnosis, False) for diagnosis in run if diagnosis.cause is not None)
+            self.warnings += run.warnings
 
 
 def _clients(names: Sequence[str]) -> tuple[Client | Captured, ...]:

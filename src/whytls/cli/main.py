@@ -17,6 +17,7 @@ from whytls.exceptions import UsageError, WhytlsError
 COMMANDS = {
     "diagnose": "why did TLS fail? reads a capture and names the cause of every failed handshake",
     "probe": "asks a live server: what it accepts, whom it lets through, and why it refuses the others",
+    "replay": "sends a recorded ClientHello to the live server again, changes one thing at a time, and proves the cause",
     "check": "certificates, chains, keystores and truststores: what is wrong with them",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
@@ -34,6 +35,7 @@ usage: whytls COMMAND ...
 examples:
   whytls diagnose edge.pcap
   tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -
+  whytls replay edge.pcap#4 --to 10.0.9.12:443
   whytls probe api.example.com
   whytls check keystore.p12 --trust truststore.jks
   whytls explain sni-missing

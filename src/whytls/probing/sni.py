@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from whytls.probing.asking import alert_of
 from whytls.probing.attempt import Attempt
-from whytls.probing.result import Named, NameAsked, Refused
+from whytls.probing.result import NameAsked, Named, Refused
 from whytls.wire.message import Alert
 
 # sni-required: who sends no name is refused. sni-default: who sends none is shown another certificate than the right name's owner.

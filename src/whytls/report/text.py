@@ -271,6 +271,8 @@ def decisive(d: Diagnosis, room: int) -> list[Evidence]:
 
     def rank(number: int) -> tuple[int, int]:
         frames = set(d.evidence[number].frames)
+        if frames and d.evidence[number].file not in ("", d.file):  # another file, or an attempt of ours: the numbers are others
+            return 1, number
         if not frames:  # in a store: what decides, where one was given
             return (1 if d.evidence[number].file not in ("", d.file) else 3), number
         return (0 if frames & alerts else 1 if own and not frames & own else 2), number

@@ -17,7 +17,7 @@ from whytls.probing.result import Inventory
 from whytls.probing.target import Target, addresses
 from whytls.surveying.asking import Asked, asked, told
 from whytls.surveying.differences import different
-from whytls.surveying.result import Statement, Survey, Through
+from whytls.surveying.result import Survey
 from whytls.surveying.said import answer_in_words
 from whytls.surveying.survey import surveyed
 
