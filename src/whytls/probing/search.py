@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
-from whytls.probing.changes import Change
+from whytls.probing.changes import Aspect, Change
 from whytls.probing.shrink import Shrunk, shrink
 from whytls.probing.upgrades import Step
 from whytls.wire.value import ClientHello
@@ -49,7 +49,7 @@ class Found(NamedTuple):
     minimal: tuple[Change, ...]  # empty: nothing that was tried lets the hello through
     shown_minimal: bool = False  # without any one of these it failed
     alone: tuple[Step, ...] = ()  # steps that were tried alone and did not help
-    also: tuple[Step, ...] = ()  # other steps that are enough alone
+    also: tuple[Step, ...] = ()  # other steps that are enough alone, by something else
     complete: bool = True  # all steps were tried; False: the bound came first
 
 
@@ -69,7 +69,8 @@ def search(hello: ClientHello, steps: Sequence[Step], most: int, together: int =
     if helped:
         main = _chosen(state, helped)
         found = yield from _smaller(state, main, _heard(state, main.changes))
-        also = tuple(step for step in helped if step is not main)
+        dimensions = {change.dimension for change in found.items}
+        also = tuple(step for step in helped if step is not main and not _made_use_of(state, step) <= dimensions)
         return Found(found.items, found.minimal, tuple(failed), also, not untried)
     union = yield from _together(state, steps)
     if not union:
@@ -149,6 +150,12 @@ def _chosen(state: _Search, helped: Sequence[Step]) -> Step:
     newer = bool(repairs) and repairs[0].lead.dimension == "version"
     best: tuple[Step, ...] = (*padded, *(same_version if newer else ()), *repairs, *helped)
     return best[0]
+
+
+def _made_use_of(state: _Search, step: Step) -> set[Aspect]:
+    """The dimensions of what the server made use of, of a step that helped."""
+    used = narrowed(step.changes, state.hello, _heard(state, step.changes)) or step.changes
+    return {change.dimension for change in _owned(used)}
 
 
 def _heard(state: _Search, changes: Question) -> Heard:
