@@ -42,7 +42,8 @@ class ReplayReport:
 def lines_of(redone: Redone, style: Style = PLAIN, *, verbose: bool = False) -> list[str]:
     """One replay as lines: the verdict as diagnose gives it, then what was sent and what came of it."""
     d = redone.diagnosis
-    lines = block(d, style, verbose=verbose)
+    recorded = d._replace(evidence=tuple(said for said in d.evidence if " attempt " not in said.file))  # the attempts are told below
+    lines = block(recorded if redone.replayed is not None else d, style, verbose=verbose)
     if redone.note:
         return [*lines, *style.tint(style.fit(visible(redone.note), "  "), "yellow")]
     if redone.replayed is None:

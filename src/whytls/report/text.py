@@ -297,6 +297,9 @@ def _mark(d: Diagnosis, statement: Evidence, files: int) -> str:
     if not statement.frames:
         return "–"
     frames = statement.frames
+    server, _, attempt = statement.file.rpartition(" attempt ")
+    if server and attempt.isdecimal() and statement.file != d.file:  # of ours with the live server
+        return f"attempt {attempt}"
     mark = ", ".join(f"#{frame}" for frame in frames[:3]) + ("…" if len(frames) > 3 else "")
     file = statement.file or d.file
     return f"{visible(file)} {mark}" if file != d.file or files > 1 else mark
