@@ -1,4 +1,4 @@
-"""Why did TLS fail? Give it a capture, a live server, a certificate or a keystore; it says in one sentence why, on which hop, proves it, and writes the fix.
+"""Why did TLS fail? Give it a capture, a live server, a certificate; it says in one sentence why, on which hop, proves it, and writes the fix.
 
 The names below are the public ones; they are loaded at first use, so that ``import whytls`` costs nothing.
 """

@@ -70,11 +70,12 @@ def probe(
     ``targets`` are ``host``, ``host:port``, ``[v6]:port``, ``https://host``, ``smtp://host``, ``unix:/path``; without a port 443. ``name``
     is sent as SNI: ``None`` stands for the host, where that is a name, and ``""`` for none. ``address`` is connected to whatever the name
     resolves to; ``family`` is 4, 6, or 0 for both; ``starttls``, ``proxy`` and ``proxy_protocol`` say what stands in front of TLS.
-    ``cert`` is a store with the client certificate to present, ``cert_alias`` which of several, ``key`` the file of its key where that lies
-    elsewhere; ``trust`` is a store with the anchors of the clients. ``client`` names clients whose own hello is sent (``java-17``, ``all``, ``edge.pcap#4``), ``compare`` another server, to
-    tell what differs, and ``without`` parts that are left out (``surveying.run.PARTS``). ``timeout`` is in seconds, ``rate`` in connections
-    a second (0: as they come); ``connections`` and ``parallel`` bound those to one server. The value is iterated lazily and gives a
-    ``Survey`` for each server; those that could not be asked stand in its ``errors``.
+    ``cert`` is a store with the client certificate to present, ``cert_alias`` which of several in it, ``key`` the file of its key where
+    that lies elsewhere; ``trust`` is a store with the anchors of the clients. ``client`` names clients whose own hello is sent
+    (``java-17``, ``all``, ``edge.pcap#4``), ``compare`` another server, to tell what differs, and ``without`` parts that are left out
+    (``surveying.run.PARTS``). ``timeout`` is in seconds, ``rate`` in connections a second (0: as they come); ``connections`` and
+    ``parallel`` bound those to one server. The value is iterated lazily and gives a ``Survey`` for each server; those that could not be
+    asked stand in its ``errors``.
 
     Raises:
         InputError: a store or capture cannot be read.
@@ -82,7 +83,7 @@ def probe(
     """
     if not targets:
         raise UsageError("there is nobody to ask", hint="name a server: api.example.com, or HOST:PORT")
-    from whytls.api import asked
+    from whytls.checking.terms import terms
     from whytls.surveying.run import PARTS, Part, Probe, Wanted
 
     unknown = [part for part in without if part not in PARTS]
@@ -90,7 +91,7 @@ def probe(
         raise UsageError(f"{unknown[0][:40]!r} is no part of what is asked", hint=", ".join(PARTS))
     way = _Way(name, address, family, starttls, proxy, proxy_password, proxy_protocol, proxy_source)
     wanted = Wanted(
-        asked(None, "server", trust, with_, (), (), at, 30, False, False),
+        terms(None, "server", trust, with_, (), (), at, 30, False, False),
         _limits(timeout, connections, parallel, rate),
         frozenset(part for part in get_args(Part) if part in without),
         _identity(cert, key, cert_alias, password, key_password),

@@ -143,8 +143,7 @@ def evil() -> Survey:
         attempts=(accepted(1, purpose=EVIL, sni=EVIL), answered(2, EVIL.encode())._replace(application=EVIL.encode())),
     )  # fmt: skip
     clients = (Through(EVIL, EVIL, False, cause="cipher-mismatch", why=EVIL, notes=(EVIL,)), Through(EVIL, EVIL, True))
-    found = surveyed(inventory, Ask(AT), clients, (Statement("x", EVIL),), EVIL)
-    return found
+    return surveyed(inventory, Ask(AT), clients, (Statement("x", EVIL),), EVIL)
 
 
 @pytest.mark.parametrize("verbose", [False, True])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from whytls.cli import passwords, reaching
+from whytls.cli.check import output
 from whytls.cli.diagnose import TOPOLOGY, WHO
 from whytls.cli.options import COLOUR, Command, Option, read
 from whytls.exceptions import UsageError, WhytlsError
@@ -94,12 +94,8 @@ def run(arguments: Sequence[str]) -> int:
     path = values["output"]
     if path is not None and any(os.path.exists(path) and _capture(one) == os.path.realpath(path) for one in values["argument"]):
         raise UsageError(f"{path} is the capture itself", hint="--output names the file to be written")
-    out = sys.stdout if path is None or path == "-" else open(path, "w", encoding="utf-8", errors="backslashreplace")
-    try:
+    with output(path, ()) as out:
         return _plan(started, values, out) if values["dry_run"] else _report(started, values, out)
-    finally:
-        if out is not sys.stdout:
-            out.close()
 
 
 def _capture(failure: str) -> str:

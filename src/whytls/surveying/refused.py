@@ -6,7 +6,6 @@ the causes argue from, and nothing is said here that ``whytls diagnose`` would n
 
 from __future__ import annotations
 
-from whytls.capture.assemble import seen_of
 from whytls.checking.result import Level, Problem
 from whytls.inference.ending import ending_of
 from whytls.inference.profile import Profiles
@@ -17,6 +16,7 @@ from whytls.probing.result import Inventory
 
 def diagnosis_of(inventory: Inventory, attempt: Attempt, at: int | None = None, anchors: tuple[bytes, ...] | None = None) -> Diagnosis:
     """The verdict on one attempt, with the others as the rest of the recording."""
+    from whytls.capture.assemble import seen_of
     from whytls.verdict import judge
 
     handshake = attempt.handshake
