@@ -115,6 +115,8 @@ def _cut(visit: Visit, port: int, address: str, after: int, reset: bool) -> None
         visit.wait(0.05)  # what was sent arrives before the RST throws away what has not
     if reset:
         visit.reset()
+    else:
+        visit.connection.shutdown(socket.SHUT_RDWR)  # also ends the thread that reads here
 
 
 def _forward(source: socket.socket, target: socket.socket) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -25,32 +26,38 @@ from whytls.wire import framing, hello, message
 from whytls.wire.record import split
 from whytls.wire.value import Certificate, MalformedMessage, ServerHello
 
-OFFER = hello.build(hello.make(suites=(0x1301, 0xC02F, 0xC02B), versions=(0x0304, 0x0303), key_shares=[(0x1D, bytes(32))]))
+OFFER = hello.build(
+    hello.make(
+        suites=(0x1301, 0xC02F, 0xC02B), versions=(0x0304, 0x0303), key_shares=[(0x1D, X25519PrivateKey.generate().public_key().public_bytes_raw())]
+    )
+)
 OFFER_12 = hello.build(hello.make(suites=(0xC02F, 0xC02B)))
 ENDLESS = [name for name in BEHAVIOURS if name.startswith("endless-") and name != "endless-retries"]
 
 
 def heard(server: Listening, sent: bytes = OFFER_12, most: int = 1 << 16, wait: float = 1.0) -> tuple[bytes, str]:
     """What comes within `wait` seconds, at most so many bytes, and how it ended: closed, reset, silent, or more to come."""
-    with socket.create_connection((server.address, server.port), 5) as connection:
-        connection.settimeout(wait)
-        data = b""
-        try:
+    data = b""
+    try:
+        with socket.create_connection((server.address, server.port), 5) as connection:
+            connection.settimeout(wait)
             connection.sendall(sent)
             while len(data) < most:
                 more = connection.recv(65536)
                 if not more:
                     return data, "closed"
                 data += more
-        except TimeoutError:
-            return data, "silent"
-        except ConnectionError:
-            return data, "reset"
-        return data, "more"
+    except TimeoutError:
+        return data, "silent"
+    except ConnectionError:
+        return data, "reset"
+    return data, "more"
 
 
 def messages(data: bytes) -> list[object]:
-    return [message.read(found.number, found.body, 0x0303, 0xC02F) for found in framing.messages(data, split(data).records)]
+    """The messages that are all there."""
+    found = framing.messages(data, split(data).records)
+    return [message.read(one.number, one.body, 0x0303, 0xC02F) for one in found if one.complete]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,7 @@ def test_retries_without_end() -> None:
             data = connection.recv(4096)
             [answer] = messages(data)
             assert isinstance(answer, ServerHello)
-            assert answer.retry
+            assert answer.is_retry
             assert answer.group == group
 
 
@@ -101,9 +108,14 @@ def test_huge_certificate_list_is_well_formed() -> None:
     with listening(BEHAVIOURS["huge-certificate-list"]) as server:
         data, how = heard(server, most=1 << 25, wait=3)
     assert how == "silent"
-    _, chain, _ = messages(data)
+    joined = b"".join(data[one.start : one.end] for one in split(data).records)
+    after_hello = joined[4 + int.from_bytes(joined[1:4], "big") :]
+    length = int.from_bytes(after_hello[1:4], "big")
+    assert length > (1 << 24) - 1000
+    chain = message.read(11, after_hello[4 : 4 + length], 0x0303)
     assert isinstance(chain, Certificate)
     assert len(chain.chain) > 30_000
+    assert after_hello[4 + length :] == b"\x0e\0\0\0"
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from dataclasses import replace
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probing.model_server import Model, ask, models
-from whytls.probing.elimination import Elimination, kind_of
+from whytls.probing.elimination import Elimination
 from whytls.probing.offer import offer, suites_for
-from whytls.wire.registry import SSL3, TLS12, TLS13, suite_facts, suite_number
+from whytls.probing.pool import kind_of
+from whytls.wire.registry import SSL3, TLS12, TLS13, suite_number
 
 
 def numbers(*names: str) -> tuple[int, ...]:
@@ -23,7 +26,7 @@ JOINT = st.sets(st.sampled_from(("groups", "schemes", "alpn")))
 def test_what_is_found_is_what_is_there(model: Model, data: st.DataObject) -> None:
     version = data.draw(st.sampled_from(sorted(model.suites)))
     found = Elimination(offer(version, suites_for(version)), data.draw(JOINT))
-    _, questions = ask(model, found.suites())
+    ask(model, found.suites())
     truth = model.accepts(version)
     assert found.accepted == set(truth)
     assert sorted(found.ranked) == sorted(truth)
@@ -68,6 +71,20 @@ def test_questions_are_bounded(model: Model, data: st.DataObject) -> None:
     kinds = len({kind_of(suite) for suite in found.accepted})
     others = len(found.pools["groups"].seen) + len(found.pools["schemes"].seen)
     assert questions <= len(found.accepted) + len(found.broken) + others + 3 * (kinds + 3) + 6
+
+
+@settings(max_examples=100)
+@given(models(), st.integers(5, 40), st.data())
+def test_servers_that_do_not_read_long_lists(model: Model, most: int, data: st.DataObject) -> None:
+    version = data.draw(st.sampled_from(sorted(model.suites)))
+    short = replace(model, most_suites=most)
+    found = Elimination(offer(version, suites_for(version)))
+    ask(short, found.in_pieces(most))
+    truth = model.accepts(version)
+    assert found.accepted == set(truth)
+    assert sorted(found.ranked) == sorted(truth)
+    if found.server_order and len(truth) <= most:
+        assert found.ranked == truth
 
 
 OPENSSL = numbers(

@@ -21,78 +21,25 @@ chooses what ranks lower, or refuses. Two rules keep the result right.
   a closed list is offered in full.
 
 What is left open at the end is asked for alone (``finish``). What a server that chooses and then breaks off has chosen is taken out and not
-counted. Nothing here sends anything: see ``Dialogue``.
+counted.
+
+**Servers that choose blindly.** HAProxy takes its ECDSA certificate for whoever offers any ECDSA suite, also one that it does not have, and then
+refuses; GnuTLS chooses PSK where it has no PSK. Such a choice hides what would be left. So when the end is reached, what remains is offered once
+more without the authentications that could be in the way (``hidden``), and if that is taken, everything is asked by authentication.
+
+Nothing here sends anything: see ``Dialogue``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable
 
-from whytls.probing.offer import Answer, Dialogue, Offer, Part, offer_words
+from whytls.probing.offer import USUAL, Answer, Dialogue, Offer, Part, offer_words, with_list
+from whytls.probing.pool import Kind, Pool, kind_of, user
 from whytls.probing.result import Refused
-from whytls.wire.registry import TLS12, TLS13, suite_facts, version_name
+from whytls.wire.registry import TLS13, version_name
 
 PATIENCE = 2  # questions that are asked before a doubt is settled
-
-
-class Kind(NamedTuple):
-    """Suites that need the same of the other lists."""
-
-    key_exchange: str
-    authentication: str
-
-    def needs(self, version: int) -> frozenset[Part]:
-        """The lists without which it cannot be chosen."""
-        wanted: set[Part] = set()
-        if version == TLS13 or self.key_exchange.startswith("EC"):
-            wanted.add("groups")
-        if self.authentication == "ECDSA":
-            wanted.add("groups")  # its certificate's curve has to be among them (RFC 8422 section 5.1)
-        signed = self.key_exchange in ("ECDHE", "DHE", "SRP") and self.authentication not in ("anon", "PSK", "SRP")
-        if version == TLS13 or (version == TLS12 and signed):
-            wanted.add("schemes")
-        return frozenset(wanted)
-
-
-def kind_of(suite: int) -> Kind:
-    """The kind of a suite."""
-    facts = suite_facts(suite)
-    return Kind(facts.key_exchange, facts.authentication)
-
-
-class Pool:
-    """One list besides the suites. ``open``: it is offered without what it gave."""
-
-    def __init__(self, every: tuple[int, ...] | tuple[str, ...], is_open: bool, seen: Iterable[int | str] = ()) -> None:
-        self.every: tuple[int | str, ...] = every
-        self.seen: list[int | str] = list(seen)  # in the order in which they were chosen
-        self.open = is_open and bool(every)
-        self.refused: Refused | None = None  # how it was when nothing of it was left
-        self.ignored = False  # the server went on without choosing anything of it
-        self.done = not every  # there is no more to ask
-
-    @property
-    def shortened(self) -> bool:
-        """Whether it is offered without something."""
-        return self.open and bool(self.seen)
-
-    def offered(self) -> tuple[int | str, ...]:
-        """As it is offered now."""
-        return self.without_seen() if self.shortened else self.every
-
-    def without_seen(self) -> tuple[int | str, ...]:
-        """What it has not given yet."""
-        return tuple([value for value in self.every if value not in self.seen])
-
-    def heard(self, value: int | str | None) -> bool:
-        """Whether the choice is a new one."""
-        if value is None or value in self.seen or value not in self.every:
-            return False
-        self.seen.append(value)
-        if len(self.seen) == len(self.every):
-            self.open = False
-        return True
 
 
 class Elimination:
@@ -131,6 +78,69 @@ class Elimination:
 
     def suites(self, given: Answer | None = None) -> Dialogue[None]:
         """All suites, and what of the open lists comes along. ``given`` is an answer to the full lists that is there already."""
+        yield from self._eliminate(given)
+        yield from self._order()
+
+    def in_pieces(self, most: int) -> Dialogue[None]:
+        """The same with at most ``most`` suites in one offer, for servers that do not read longer lists."""
+        pieces = [self.base.suites[start : start + most] for start in range(0, len(self.base.suites), most)]
+        yield from self._piecewise(pieces)
+        if len(self._left) <= most:
+            yield from self._ranked_again()
+
+    def by_authentication(self) -> Dialogue[None]:
+        """What is left, each authentication for itself, for servers that choose blindly."""
+        pieces: dict[str, list[int]] = {}
+        for suite in self._left:
+            pieces.setdefault(kind_of(suite).authentication, []).append(suite)
+        yield from self._piecewise([tuple(piece) for piece in pieces.values()])
+        yield from self._ranked_again()
+
+    def _piecewise(self, pieces: Iterable[tuple[int, ...]]) -> Dialogue[None]:
+        """Finds what is accepted piece by piece; all of that is then left to be ranked."""
+        for suites in pieces:
+            piece = Elimination(self.base._replace(suites=suites))
+            yield from piece._eliminate(None)
+            self.accepted |= piece.accepted
+            self.broken += piece.broken
+            self.dh_bits |= piece.dh_bits
+            self.refused = piece.refused or self.refused
+            for part, pool in piece.pools.items():
+                for value in pool.seen:
+                    self.pools[part].heard(value)
+        self._left = [suite for suite in self.base.suites if suite in self.accepted]
+        self.ranked = list(self._left)
+
+    def _ranked_again(self) -> Dialogue[None]:
+        """Asks for what is accepted once more, all of it together, for the order."""
+        refused, known = self.refused, list(self._left)
+        self.ranked, self.server_order = [], None
+        for pool in self.pools.values():
+            pool.open = False
+        yield from self._eliminate(None)
+        yield from self._order()
+        if len(self.ranked) < len(known):  # taken together it hides some of them: there is no order of all
+            self.ranked += [suite for suite in known if suite not in self.ranked]
+            self.server_order = None
+        self.refused = refused
+
+    def hidden(self) -> Dialogue[bool]:
+        """Whether there are suites that the server would take, and did not choose while others were offered, too."""
+        usual = [suite for suite in self._left if kind_of(suite).authentication in USUAL]
+        known = {kind_of(suite).authentication for suite in self.accepted}
+        others = tuple([suite for suite in usual if kind_of(suite).authentication not in known])
+        same = tuple([suite for suite in usual if kind_of(suite).authentication in known])
+        asked = [(others, "without " + ", ".join(sorted(known)))]
+        if self.server_order is not False:  # who takes the client's order had the unusual ones offered behind these
+            asked.append((same, "without all other authentications"))
+        for suites, words in asked:
+            if suites:
+                answer = yield self._in_full(suites, f"{offer_words(self.version, suites)}: the rest {words}")
+                if answer.accepted and answer.version == self.version:
+                    return True
+        return False
+
+    def _eliminate(self, given: Answer | None) -> Dialogue[None]:
         while self._left:
             asked = self._offer(self._left)
             answer = given or (yield asked)
@@ -142,7 +152,6 @@ class Elimination:
                 self._close("alpn", answer)
             elif not (yield from self._refuse(answer)):
                 break
-        yield from self._order()
 
     def _accept(self, answer: Answer) -> bool:
         """Ranks what was chosen, if something was."""
@@ -199,6 +208,9 @@ class Elimination:
         if again.suite is not None and again.suite in self._left:
             kind = kind_of(again.suite)  # its lists were dry since it was in doubt; one that was never chosen, since they were short
             since = self._doubt.get(kind) if kind in self._chosen else self._first_short
+            wanted = [part for part in self._needs if part in kind.needs(self.version)]
+            if len(wanted) == 1 and again.accepted:  # with that list short it was refused, and with the same list in full it is not
+                self._dry(wanted[0], {user(wanted[0], again.suite)}, answer)
             yield from self._close_dry()
             if by_protocols:
                 yield from self.finish("alpn")
@@ -254,46 +266,63 @@ class Elimination:
     # ------------------------------------------------------------------ one list alone
 
     def finish(self, part: Part) -> Dialogue[None]:
-        """What one list has besides what is known, asked for alone with the suites that need it; then the list is closed."""
+        """What one list has besides what is known, asked for alone with the accepted suites that need it; then the list is closed."""
         pool = self.pools[part]
-        suites = self._dependants(part)
-        if pool.done:
-            return
+        waiting = [self._users(part)]
+        while waiting and not pool.done:
+            suites = waiting.pop(0)
+            refused = yield from self._exhaust(part, suites)
+            if refused is None:
+                continue
+            users = {user(part, suite) for suite in suites}
+            if len(users) == 1:
+                self._dry(part, users, refused)
+            else:  # one of them can be in the way of the others
+                waiting += [tuple([suite for suite in suites if user(part, suite) == one]) for one in sorted(users, key=str)]
+        pool.open = False
+        pool.done = pool.done or part == "alpn"
+
+    def _exhaust(self, part: Part, suites: tuple[int, ...]) -> Dialogue[Answer | None]:
+        """All that these suites find in a list; the refusal, where it came to that."""
+        pool = self.pools[part]
         behind = False  # what is known is offered, too, behind what is not
         while suites and pool.without_seen() and not (part == "alpn" and pool.ignored):
             rest = pool.without_seen()
             purpose = _purpose(part, len(rest), self.version)
-            answer = yield self._in_full(suites, purpose)._replace(**{part: rest + tuple(pool.seen) if behind else rest})
+            answer = yield with_list(self._in_full(suites, purpose), part, rest + tuple(pool.seen) if behind else rest)
             if not answer.accepted or answer.version != self.version:
-                pool.refused = pool.refused or _refused(answer)
-                if behind or not self._curve_wanted(part):
-                    break
+                if behind or not self._curve_wanted(part, suites):
+                    return answer
                 behind = True
                 continue
-            self.accepted.update({answer.suite} & set(self._left) if answer.suite is not None else ())
             before = len(pool.seen)
             self._heard(answer)
             if len(pool.seen) > before:
                 continue
             if getattr(answer, part.removesuffix("s")) is not None:
-                break  # what it chose is known: there is no more, or the list means nothing to it
+                return answer  # what it chose is known: there is no more, or the list means nothing to it
             suites = tuple([suite for suite in suites if suite != answer.suite])  # it goes without
-        pool.open, pool.done = False, True
+        return None
 
-    def _curve_wanted(self, part: Part) -> bool:
+    def _curve_wanted(self, part: Part, suites: tuple[int, ...]) -> bool:
         """Whether groups that are left out can be the reason of a refusal: an ECDSA certificate needs its curve among them before TLS 1.3.
 
         A client has what the others rank behind that curve only from a server that follows the client's order.
         """
         known = part == "groups" and self.version < TLS13 and self.pools[part].seen
-        return bool(known) and any(kind_of(suite).authentication == "ECDSA" for suite in self.accepted)
+        return bool(known) and any(kind_of(suite).authentication == "ECDSA" for suite in suites)
 
-    def _dependants(self, part: Part) -> tuple[int, ...]:
-        def depends(suite: int) -> bool:
-            return part == "alpn" or part in kind_of(suite).needs(self.version)
+    def _users(self, part: Part) -> tuple[int, ...]:
+        """The accepted suites for which a list may still hold something."""
+        dry = self.pools[part].dry
+        needing = [s for s in self.base.suites if s in self.accepted and (part == "alpn" or part in kind_of(s).needs(self.version))]
+        return tuple([suite for suite in needing if user(part, suite) not in dry])
 
-        pool = self.accepted.union(self._left)
-        return tuple([suite for suite in self.base.suites if suite in pool and depends(suite)])
+    def _dry(self, part: Part, users: set[Hashable], answer: Answer) -> None:
+        pool = self.pools[part]
+        pool.dry |= users
+        if not answer.accepted:
+            pool.refused = pool.refused or _refused(answer)
 
     def _close(self, part: Part, answer: Answer) -> None:
         pool = self.pools[part]
@@ -337,7 +366,10 @@ class Elimination:
     def _offer(self, suites: Iterable[int]) -> Offer:
         """These suites, with the lists as they are."""
         chosen = tuple(suites)
-        return self._in_full(chosen, offer_words(self.version, chosen))._replace(**{part: pool.offered() for part, pool in self.pools.items()})
+        asked = self._in_full(chosen, offer_words(self.version, chosen))
+        for part, pool in self.pools.items():
+            asked = with_list(asked, part, pool.offered())
+        return asked
 
     def _in_full(self, suites: tuple[int, ...], purpose: str) -> Offer:
         return self.base._replace(suites=suites, purpose=purpose)

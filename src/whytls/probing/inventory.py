@@ -12,18 +12,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from whytls.probing import seen, sessions, sni
 from whytls.probing.asking import Asker, Ended, hello
 from whytls.probing.attempt import Attempt, Prober
 from whytls.probing.elimination import Elimination
-from whytls.probing.offer import ALL_VERSIONS, PROTOCOLS, Answer, Offer, Part, broad, groups_for, offer, suites_for
+from whytls.probing.offer import ALL_VERSIONS, PROTOCOLS, Answer, Offer, Part, broad, offer, suites_for
 from whytls.probing.result import Inventory, NameAsked, Refused, Resumption, VersionFound
+from whytls.probing.why import Why, why
 from whytls.wire.registry import SSL2, SSL3, TLS12, TLS13, suite_facts, version_name
 
 Progress = Callable[[Attempt], None]
 INAPPROPRIATE_FALLBACK = 86
+FEWEST = 15  # suites that are offered at once at least
 _X25519 = 0x001D
 
 
@@ -57,6 +59,8 @@ class Survey:
         self.names: dict[int, NameAsked] = {}  # by the place of the question
         self.resumptions: list[Resumption] = []
         self.warnings: list[str] = []
+        self.why: Why | None = None  # where an offer of everything is refused
+        self._most = 0  # suites in one offer; 0: any number
 
     # -------------------------------------------------------------- what is known
 
@@ -85,6 +89,8 @@ class Survey:
             Ended: the target is gone, or the bounds are reached.
         """
         first = await self.asker.ask(broad())
+        if not first.accepted and not await self._learned(first):
+            return
         if first.accepted and first.version is not None:  # what is higher was offered, and not taken
             self.refused = {version: Refused(first.attempt, first.end) for version in ALL_VERSIONS if version > first.version}
         wanted = [version for version in ALL_VERSIONS if version not in self.refused]
@@ -93,9 +99,30 @@ class Survey:
             joint: tuple[Part, ...] = ("groups",) if version == TLS13 else ()
             if version == lead:
                 joint = ("schemes", "alpn") if TLS13 in wanted else ("groups", "schemes", "alpn")
-            self.versions[version] = Elimination(offer(version, suites_for(version)), joint)
+            self.versions[version] = Elimination(self._bearable(offer(version, suites_for(version))), joint)
         await _together([self._version(version, first) for version in wanted])
+        await self._hidden()
         await _together([self._lists(), self._fallback(), self._to_the_end(), self._new_session()])
+
+    async def _learned(self, refused: Answer) -> bool:
+        """After an offer of everything that was refused: what has to be different for this server; whether it makes sense to go on."""
+        found = self.why = await self.asker.carry(why(broad(), refused, named=self.asker.server_name is not None))
+        if "name" in found.needed:
+            self.asker.server_name = None
+            self.warnings.append("the server refuses the name that was asked for; everything else was asked without a name")
+        if "suites" in found.needed and found.offer is not None:
+            self._most = max(len(found.offer.suites), FEWEST)
+            self.warnings.append(f"the server does not take long lists of cipher suites; it was asked for at most {self._most} at once")
+        return found.reason not in ("not-tls", "silence", "unreachable")
+
+    def _bearable(self, asked: Offer) -> Offer:
+        """An offer as this server takes it."""
+        taken = self.why.offer if self.why else None
+        if self.why is None or taken is None:
+            return asked
+        lists = {part: () for part in ("groups", "schemes", "alpn") if not getattr(taken, part)}
+        changed = {part: getattr(taken, part) for part in self.why.needed if part in ("groups", "schemes", "alpn", "shape", "share")}
+        return asked._replace(**{**lists, **changed} if taken.shape == "bare" else changed)
 
     async def _version(self, version: int, first: Answer) -> None:
         found = self.versions[version]
@@ -103,11 +130,10 @@ class Survey:
             await self._oldest(found)
             return
         given = first if first.accepted and first.version == version else None
-        await self.asker.carry(found.suites(given))
-        if version == TLS13 and found.accepted:
-            if "groups" not in self.without:
-                await self.asker.carry(found.finish("groups"))
-                self.group_order = await self.asker.carry(found.group_order())
+        await self.asker.carry(found.in_pieces(self._most) if self._most else found.suites(given))
+        if version == TLS13 and found.accepted and "groups" not in self.without:
+            await self.asker.carry(found.finish("groups"))
+            self.group_order = await self.asker.carry(found.group_order())
 
     async def _oldest(self, found: Elimination) -> None:
         """SSLv2: the server's answer lists what both have, so that one question is enough."""
@@ -116,6 +142,15 @@ class Survey:
             found.ranked, found.accepted = [answer.suite], {answer.suite}
         else:
             found.refused = Refused(answer.attempt, answer.end, answer.alert)
+
+    async def _hidden(self) -> None:
+        """Suites that others were in the way of; the highest version before TLS 1.3 stands for all of them."""
+        lead = self.lead
+        if lead is None or self._most or not await self.asker.carry(lead.hidden()):
+            return
+        self.warnings.append("the server chooses what it then refuses; its cipher suites were asked by authentication")
+        old = [self.versions[version] for version in self.accepted if SSL3 <= version <= TLS12]
+        await _together([self.asker.carry(found.by_authentication()) for found in old])
 
     async def _lists(self) -> None:
         """What the lists besides the suites still have; in TLS 1.3 alone it needs the keys to see it."""
@@ -127,8 +162,8 @@ class Survey:
         if new is not None:
             groups, others = lead.pools["groups"], new.pools["groups"].seen
             groups.seen = [*others, *(group for group in groups.seen if group not in others)]
-        parts: list[Part] = ["schemes", *(("groups",) if "groups" not in self.without else ()), *(("alpn",) if "alpn" not in self.without else ())]  # type: ignore[list-item]
-        for part in parts:
+        parts: tuple[Part, ...] = ("schemes", "groups", "alpn")
+        for part in [part for part in parts if part not in self.without]:
             await self.asker.carry(lead.finish(part))
         if new is None and "groups" not in self.without:
             self.group_order = await self.asker.carry(lead.group_order())
@@ -192,10 +227,10 @@ class Survey:
 
     def _usual(self, found: Elimination) -> Offer:
         """An offer that this server takes, and with which a handshake can be carried to its end by us."""
-        usual = [suite for suite in _in_order(found) if _can(suite)]
-        suites = tuple(sorted(usual, key=lambda suite: suite_facts(suite).key_exchange == "RSA")) or _in_order(found)
-        usable = [group for group in found.pools["groups"].seen if isinstance(group, int)] or list(groups_for(found.version))
-        groups = tuple(sorted(usable, key=lambda group: group != _X25519)) if found.base.groups else ()
+        known = [suite for suite in _in_order(found) if _can(suite)]
+        more = [suite for suite in found.base.suites if _can(suite) and suite not in known]  # for names that are served otherwise
+        suites = tuple(sorted(known, key=lambda suite: suite_facts(suite).key_exchange == "RSA")) + tuple(more)
+        groups = tuple(sorted(found.base.groups, key=lambda group: (group != _X25519, group not in found.pools["groups"].seen)))
         alpn = tuple([name for name in ("http/1.1", "http/1.0") if name in self._protocols()])
         return found.base._replace(suites=suites, groups=groups, alpn=alpn, share=True, deep=True)
 
@@ -253,7 +288,7 @@ def _can(suite: int) -> bool:
     return usual and (facts.tls13 or (facts.key_exchange in ("ECDHE", "DHE", "RSA") and facts.authentication in ("RSA", "ECDSA", "DSS")))
 
 
-async def _together(tasks: Sequence[Awaitable[None]]) -> None:
+async def _together(tasks: Iterable[Awaitable[object]]) -> None:
     """All of them side by side. One that ends early lets the others come to their end, and then ends this."""
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     for end in ends:

@@ -7,7 +7,7 @@ prefer already in the first place, so that the first choice tells whether a serv
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from whytls.wire.registry import (
     GROUPS,
@@ -94,7 +94,8 @@ Dialogue = Generator[Offer, Answer, T]
 def suites_for(version: int) -> tuple[int, ...]:
     """Every cipher suite that the version can use, in the order in which they are offered.
 
-    What gives forward secrecy stands first, and within one key exchange the older cipher before the newer: no server prefers that.
+    What gives forward secrecy stands first, and within one key exchange the older cipher before the newer: no server prefers that. What
+    needs more than a certificate (PSK, SRP, Kerberos) stands last: some servers choose it and then have no key for it.
     """
     known = _suites.get(version)
     if known is None:
@@ -107,6 +108,8 @@ def suites_for(version: int) -> tuple[int, ...]:
     return known
 
 
+USUAL = frozenset(("any", "RSA", "ECDSA", "DSS", "anon"))  # authentications that take a certificate at most
+
 _suites: dict[int, tuple[int, ...]] = {}
 _EXCHANGES = ("TLS13", "ECDHE", "DHE", "RSA")
 _AUTHENTICATIONS = ("any", "RSA", "ECDSA")
@@ -114,11 +117,12 @@ _AUTHENTICATIONS = ("any", "RSA", "ECDSA")
 _CIPHERS = ("CCM_8", "CCM", "CBC", "SEED", "IDEA", "CHACHA20", "GCM")
 
 
-def _place(number: int) -> tuple[bool, bool, int, int, int, int]:
+def _place(number: int) -> tuple[int, ...]:
     facts = suite_facts(number)
     weak = facts.export or facts.cipher.startswith(("NULL", "RC4", "DES", "RC2"))
     cipher = next((place for place, part in enumerate(_CIPHERS) if part in facts.cipher), len(_CIPHERS))
-    return weak, facts.authentication == "anon", _at(_EXCHANGES, facts.key_exchange), _at(_AUTHENTICATIONS, facts.authentication), cipher, number
+    exchange, authentication = _at(_EXCHANGES, facts.key_exchange), _at(_AUTHENTICATIONS, facts.authentication)
+    return facts.authentication not in USUAL, weak, facts.authentication == "anon", exchange, authentication, cipher, number
 
 
 def _at(known: tuple[str, ...], value: str) -> int:
@@ -139,6 +143,11 @@ def groups_for(version: int) -> tuple[int, ...]:
 
 
 SCHEMES_OFFERED = tuple(sorted(SCHEMES, key=lambda number: (number not in (0x0401, 0x0804, 0x0403), number)))
+
+
+def with_list(asked: Offer, part: Part, values: Any) -> Offer:
+    """The offer with another of its lists."""
+    return asked._replace(**{part: values})
 
 
 def offer_words(version: int, suites: tuple[int, ...]) -> str:
