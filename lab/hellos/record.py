@@ -34,8 +34,25 @@ class Recorded(NamedTuple):
     command: str  # as a person would type it
 
 
-def record(stack: Stack, stacks: Path | None = None) -> Recorded:
-    """The first flight of a stack; raises ``Missing`` where it is not there, ``NoHello`` where it sent none."""
+class Ready(NamedTuple):
+    """A stack that is ready to be started towards a listener."""
+
+    listener: socket.socket
+    words: list[str]
+    folder: Path
+    env: dict[str, str]
+    ask: int | None
+    says: str
+
+
+@contextmanager
+def ready(stack: Stack, stacks: Path | None = None, more: str = "", env: dict[str, str] | None = None) -> Iterator[Ready]:
+    """A stack with its files written and its program built; ``more`` words and variables are added.
+
+    Raises:
+        Missing: it is not on this machine.
+        NoHello: its program cannot be built.
+    """
     found = program(stacks, stack.program)
     if found is None:
         raise Missing(f"{stack.program} is not there")
@@ -46,24 +63,26 @@ def record(stack: Stack, stacks: Path | None = None) -> Recorded:
             "program": found, "host": HOST, "port": str(listener.getsockname()[1]), "listen": str(listen), "folder": str(folder),
             "programs": str(PROGRAMS), "stacks": str(stacks),
         }  # fmt: skip
-        env = {
-            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-            "HOME": str(folder),
-            "LANG": "C.UTF-8",
-            **{k: v.format(**known) for k, v in stack.env},
-        }
-        says = _says(stack, known, env)
+        own = {name: value.format(**known) for name, value in stack.env}
+        variables = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(folder), "LANG": "C.UTF-8", **own, **(env or {})}
         for name, text in stack.files:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text.format(**known) if "{folder}" in text or "{port}" in text else text)
+            path.write_text(text.format(**known))
         if stack.prepare:
-            done = subprocess.run(_words(stack.prepare, known), env=env, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+            done = subprocess.run(_words(stack.prepare, known), env=variables, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
             if done.returncode:
                 raise NoHello(f"{stack.prepare}: {done.stderr.strip()[-400:]}")
-        flight = first_flight(_words(stack.words, known), listener, folder, env, stack.wait, listen if stack.asked else None)
-    number = re.search(r"\d+(\.\d+)+[\w.+-]*", says)
-    return Recorded(flight, number.group() if number else says, says, _typed(stack))
+        words = _words(f"{stack.words} {more}", known)
+        yield Ready(listener, words, folder, variables, listen if stack.asked else None, _says(stack, known, variables))
+
+
+def record(stack: Stack, stacks: Path | None = None) -> Recorded:
+    """The first flight of a stack; raises ``Missing`` where it is not there, ``NoHello`` where it sent none."""
+    with ready(stack, stacks) as client:
+        flight = first_flight(client.words, client.listener, client.folder, client.env, stack.wait, client.ask)
+    number = re.search(r"\d+(\.\d+)+[\w.+-]*", client.says)
+    return Recorded(flight, number.group() if number else client.says, client.says, _typed(stack))
 
 
 def _says(stack: Stack, known: dict[str, str], env: dict[str, str]) -> str:

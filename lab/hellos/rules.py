@@ -215,6 +215,16 @@ def mono() -> Rules:
     )
 
 
+def dotnet_core() -> Rules:
+    """.NET on Linux: the libssl of the system, at level 1 as published; the chain is judged by .NET's own rules over OpenSSL's path."""
+    base = openssl("1.1.1", name=True)
+    return base._replace(
+        judged_by="dotnet",
+        fetches_issuers=True,
+        sources=(*base.sources, "dotnet/runtime documentation, cross-platform cryptography: X509Chain fetches issuers over AIA on Linux"),
+    )
+
+
 def mbedtls() -> Rules:
     """Mbed TLS 2.28's default profile."""
     return Rules(

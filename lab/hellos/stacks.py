@@ -252,6 +252,18 @@ STACKS: tuple[Stack, ...] = (
         prepare="mcs -out:{folder}/hello.exe {programs}/Hello.cs",
         note="Mono's own TLS (BoringSSL inside), not that of .NET.",
     ),
+    Stack(
+        "dotnet-core-3.1",
+        ".NET Core {version}, HttpWebRequest, on OpenSSL 1.1.1",
+        "dotnet",
+        "dotnet-core-3.1/dotnetcore2/bin/dotnet",
+        "{program} {folder}/hello.dll {host} {port}",
+        "ls {stacks}/dotnet-core-3.1/dotnetcore2/bin/shared/Microsoft.NETCore.App",
+        rules.dotnet_core(),
+        note="On Linux .NET speaks through the libssl of the system, with a list of suites of its own.",
+        prepare="sh {programs}/dotnet.sh {program} {folder} {programs} {stacks}/libssl-1.1.1",
+        env=(("LD_LIBRARY_PATH", "{folder}"), ("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")),
+    ),
     Stack("chromium-156", "Chromium {version}", "browser", "chromium", "{program} " + _BROWSER, "{program} --version", rules.chromium(), wait=60),
     Stack(
         "firefox-esr-153",

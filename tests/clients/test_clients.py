@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -11,15 +12,31 @@ from hypothesis import strategies as st
 
 from whytls import clients
 from whytls.clients.client import hello_of, read
-from whytls.exceptions import DamagedInput, UsageError, WhytlsError
+from whytls.exceptions import DamagedInput, UsageError
 from whytls.pki.stacks import STACKS
 from whytls.wire.hello import build
 from whytls.wire.registry import SCHEMES, TLS10, TLS12, TLS13, suite_facts
 
 SLUGS = clients.slugs()
 # Who judges a chain without a profile of ours: their habits are those that all stacks share.
-UNPROFILED = {"gnutls", "nss", "rustls", "schannel", "mono", "mbedtls", "wolfssl", "bun"}
-FAMILIES = {"java", "openssl", "curl", "go", "node", "python", "browser", "gnutls", "nss", "nginx", "haproxy", "dotnet", "rustls", "mbedtls", "wolfssl"}
+UNPROFILED = {"gnutls", "nss", "rustls", "schannel", "mono", "mbedtls", "wolfssl", "bun", "dotnet"}
+FAMILIES = {
+    "java",
+    "openssl",
+    "curl",
+    "go",
+    "node",
+    "python",
+    "browser",
+    "gnutls",
+    "nss",
+    "nginx",
+    "haproxy",
+    "dotnet",
+    "rustls",
+    "mbedtls",
+    "wolfssl",
+}
 
 
 def test_every_family_of_the_field_is_there() -> None:
@@ -34,7 +51,7 @@ def test_a_client_holds_together(slug: str) -> None:
     assert client.title
     assert client.versions, "it takes none of the versions that it offers"
     assert max(client.versions) == hello.max_version
-    assert TLS10 <= min(client.versions), "no client of today takes SSL 3.0"
+    assert min(client.versions) >= TLS10, "no client of today takes SSL 3.0"
     assert any(suite_facts(s).usable(v) for s in hello.cipher_suites for v in client.versions)
     assert rules.judged_by in {stack.name for stack in STACKS["server"]} | {"browser"} | UNPROFILED
     assert rules.sources
@@ -95,20 +112,32 @@ def test_finding_clients() -> None:
 
 
 def test_listing_reads_no_file() -> None:
-    program = "import sys; from whytls import clients; clients.slugs(); print(*(m for m in ('tomllib', 'cryptography', 'ssl', 'asyncio') if m in sys.modules))"
+    heavy = ("tomllib", "cryptography", "ssl", "asyncio", "whytls.pki.chain")
+    program = f"import sys; from whytls import clients; clients.slugs(); print(*(m for m in {heavy} if m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split() == []
 
 
 @given(st.text(max_size=400))
 def test_no_text_breaks_the_reader(text: str) -> None:
-    with pytest.raises(DamagedInput, match="any.toml"):
+    with pytest.raises(DamagedInput, match=r"any\.toml"):
         read("any", text)
 
 
 @given(st.binary(max_size=200))
 def test_no_flight_breaks_the_reader(flight: bytes) -> None:
-    text = f'title = "x"\nfamily = "x"\nversion = "1"\nfirst_flight = "{flight.hex()}"\n[accepts]\njudged_by = "go"\n[provenance]\nkind = "described"\n'
+    text = (
+        f'title = "x"\nfamily = "x"\nversion = "1"\nfirst_flight = "{flight.hex()}"\n[accepts]\njudged_by = "go"\n[provenance]\nkind = "described"\n'
+    )
+    read_so = partial(read, "any", text)
+    if _is_hello(flight):
+        assert read_so().hello.problem is None
+    else:
+        with pytest.raises(DamagedInput, match=r"any\.toml"):
+            read_so()
+
+
+def _is_hello(flight: bytes) -> bool:
     try:
-        assert read("any", text).hello.problem is None
-    except WhytlsError as error:
-        assert "any.toml" in str(error)
+        return hello_of(flight).problem is None
+    except ValueError:
+        return False

@@ -12,3 +12,4 @@ host, port = sys.argv[1:3]
 context = tls.ClientContext(tls.TLSConfiguration(validate_certificates=False))
 connection = context.wrap_socket(socket.create_connection((host, int(port)), 5), server_hostname=host)
 connection.do_handshake()
+connection.send(b"GET / HTTP/1.0\r\n\r\n")

@@ -43,11 +43,15 @@ def main(folder: str, host: str = "", port: str = "0") -> None:
     context = tls.SSL_CTX_new(ctypes.c_void_p(method()))
     if method.__name__.startswith("SSLv23"):
         tls.SSL_CTX_ctrl(ctypes.c_void_p(context), 32, 0x03000000, None)  # SSL_OP_NO_SSLv2 | SSL_OP_NO_SSLv3: what every program sets
+    tls.SSL_CTX_set_default_verify_paths(ctypes.c_void_p(context))  # SSL_CERT_FILE
+    tls.SSL_CTX_set_verify(ctypes.c_void_p(context), 1, None)
     session = tls.SSL_new(ctypes.c_void_p(context))
     with socket.create_connection((host, int(port)), 5) as connection:
+        connection.settimeout(None)  # with one, the socket does not block, and the library is told to come back
         tls.SSL_ctrl(ctypes.c_void_p(session), 55, 0, host.encode())  # SSL_CTRL_SET_TLSEXT_HOSTNAME
         tls.SSL_set_fd(ctypes.c_void_p(session), connection.fileno())
-        tls.SSL_connect(ctypes.c_void_p(session))
+        if tls.SSL_connect(ctypes.c_void_p(session)) == 1:
+            tls.SSL_write(ctypes.c_void_p(session), b"GET / HTTP/1.0\r\n\r\n", 18)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,11 @@ if len(sys.argv) == 1:
 host, port = sys.argv[1:3]
 context = SSL.Context(SSL.SSLv23_METHOD)
 context.set_options(SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3)
+context.set_default_verify_paths()  # SSL_CERT_FILE
+context.set_verify(SSL.VERIFY_PEER, lambda connection, certificate, error, depth, ok: bool(ok))
 connection = SSL.Connection(context, socket.create_connection((host, int(port)), 5))
 connection.setblocking(1)
 connection.set_tlsext_host_name(host.encode())
 connection.set_connect_state()
 connection.do_handshake()
+connection.sendall(b"GET / HTTP/1.0\r\n\r\n")

@@ -72,7 +72,7 @@ def _size(client: Client, own: Certificate) -> Iterator[tuple[str, str]]:
         return
     least, most = limits
     kind = own.key_type.upper()
-    if own.key_bits < least:
+    if own.key_bits < least and client.rules.checks_chain:  # OpenSSL's lower limit is part of the verification, the upper one is not
         yield "certificate-weak-key", f"the server's {kind} key has {own.key_bits} bits; it takes {least} and more"
     elif own.key_bits > most:
         yield "certificate-rejected", f"the server's {kind} key has {own.key_bits} bits; it takes {most} at most"
@@ -84,7 +84,8 @@ def _by_stack(
     """What the stack that judges for the client decides with those anchors."""
     stack = stack_of(client)
     decision = Judge(tuple(anchors), at, host, "server").decision(stack, chain)
-    if decision.accepts:
+    by_own_limits = decision.accepts is None and decision.deciding is not None and decision.deciding.slug == "weak-key"
+    if decision.accepts or by_own_limits:  # its own limits were asked already
         return [], (), ()
     if decision.accepts is None:
         about = f" ({decision.deciding.slug})" if decision.deciding is not None else ""

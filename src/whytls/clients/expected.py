@@ -190,7 +190,12 @@ def _try(suite: int, version: int, client: Client, server: Accepts, site: Site) 
             )
             return _Tried(suite, Obstacle("group-mismatch", text, "server", _names(groups, group_name), _names(taken, group_name)))
     signed = facts.tls13 or facts.key_exchange in ("ECDHE", "DHE")
-    keys = certificates.fitting(site.chains, facts.authentication)
+    fitting = certificates.fitting(site.chains, facts.authentication)
+    keys = [key for key in fitting if version == TLS13 or _on_a_known_curve(key[2], client)]
+    if fitting and not keys:
+        curve, own = fitting[0][2], client.hello.groups or ()
+        text = f"the key in the server's certificate lies on {curve}, which is not among the groups that it offers ({_some(own)})"
+        return _Tried(suite, Obstacle("group-mismatch", text, "server", _names(own, group_name), (curve,)))
     if not signed or version < TLS12 or facts.authentication == "anon":
         return _Tried(suite, None, group, None, keys[0][0] if keys else ())
     schemes = _schemes(client, version)
@@ -217,6 +222,12 @@ def _groups(client: Client, version: int) -> list[int] | None:
     if groups is None:
         return None
     return [g for g in groups if version == TLS13 or group_kind(g) == "elliptic"]
+
+
+def _on_a_known_curve(curve: str, client: Client) -> bool:
+    """Below TLS 1.3 a certificate's own curve has to be among the client's groups (RFC 8422 section 5.3)."""
+    groups = client.hello.groups
+    return not curve or groups is None or curve in _names(groups, group_name)
 
 
 def _schemes(client: Client, version: int) -> list[int]:
