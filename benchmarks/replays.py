@@ -22,18 +22,19 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab.live.papers import papers  # noqa: E402
-from lab.live.refusals import Refused, boxed, refusals  # noqa: E402
-from lab.live.serve import STACKS, Running, Serve, Unsupported, running  # noqa: E402
-from lab.net import LabError  # noqa: E402
-from whytls.model import Context, Diagnosis, Replayed  # noqa: E402
-from whytls.probing.attempt import Prober  # noqa: E402
-from whytls.probing.limits import Limits  # noqa: E402
-from whytls.probing.replay import judged_with, replay  # noqa: E402
-from whytls.probing.shares import fresh  # noqa: E402
-from whytls.verdict import judge  # noqa: E402
+from lab.live.papers import papers
+from lab.live.refusals import Refused, boxed, refusals
+from lab.live.serve import STACKS, Running, Serve, Unsupported, running
+from lab.net import LabError
 
-LIMITS = Limits(connect=3, answer=0.8, total=6, patience=0.1)
+from whytls.model import Context, Diagnosis, Replayed
+from whytls.probing.attempt import Prober
+from whytls.probing.limits import Limits
+from whytls.probing.replay import judged_with, replay
+from whytls.probing.shares import fresh
+from whytls.verdict import judge
+
+LIMITS = Limits(connect=3, answer=0.5, total=6, patience=0.1)
 
 
 class Row(NamedTuple):
@@ -87,11 +88,10 @@ async def replayed_at(refused: Refused, port: int) -> tuple[Diagnosis | None, Di
 def row(case: str, refused: Refused, stack: str) -> Row | None:
     """One cell; None where the stack cannot be set up so."""
     try:
-        with serving(refused, stack) as server:
-            with boxed(server.port, refused.box) if refused.box else contextlib.nullcontext(server.port) as port:
-                begin = time.perf_counter()
-                alone, found, again = asyncio.run(replayed_at(refused, port))
-                return Row(case, stack, refused.cause, alone, found, again, time.perf_counter() - begin, refused.dimensions)
+        with serving(refused, stack) as server, boxed(server.port, refused.box) if refused.box else contextlib.nullcontext(server) as place:
+            begin = time.perf_counter()
+            alone, found, again = asyncio.run(replayed_at(refused, place.port))
+            return Row(case, stack, refused.cause, alone, found, again, time.perf_counter() - begin, refused.dimensions)
     except Unsupported as error:
         return Row(case, stack, refused.cause, None, None, None, 0, refused.dimensions, f"not possible here: {error.what}")
     except LabError as error:
@@ -125,7 +125,9 @@ def _line(one: Row, verbose: bool) -> str:
     if one.replayed.dimensions != one.dimensions:
         text += f"   dimensions {sorted(one.replayed.dimensions)}, expected {sorted(one.dimensions)}"
     if verbose:
-        text += "".join(f"\n      {e.text}" for e in one.found.evidence) + "".join(f"\n      ! {w}" for w in one.found.warnings + one.replayed.warnings)
+        text += "".join(f"\n      {e.text}" for e in one.found.evidence) + "".join(
+            f"\n      ! {w}" for w in one.found.warnings + one.replayed.warnings
+        )
         text += "".join(f"\n        {t.attempt:3} {t.text[:110]}: {t.outcome}" for t in one.replayed.tried)
     return text
 
@@ -146,7 +148,9 @@ def main() -> int:
     before = sum(r.alone is not None and r.alone.cause == r.true for r in asked)
     wrong = [r for r in asked if r.wrong_proven]
     most = max((len(r.replayed.tried) for r in asked if r.replayed), default=0)
-    print(f"\n{right} of {len(asked)} right ({proven} proven, {len(wrong)} of them wrong); by the recording alone {before}; at most {most} connections")
+    print(
+        f"\n{right} of {len(asked)} right ({proven} proven, {len(wrong)} of them wrong); by the recording alone {before}; at most {most} connections"
+    )
     return 1 if wrong else 0
 
 

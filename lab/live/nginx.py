@@ -1,13 +1,16 @@
-"""nginx: a server block per site, the default one first."""
+"""nginx: a server block per site, the default one first; and one on a Unix socket that says how many connections there were."""
 
 from __future__ import annotations
 
+import re
+import socket
 from pathlib import Path
 
 from lab.live import words
 from lab.live.groups import write_dh
 from lab.live.s_server import plain_openssl
 from lab.live.serve import Command, Pair, Serve, Unsupported, cannot, sites
+from lab.net import LabError
 from lab.servers import nginx_configuration
 
 _ANSWER = '    location / { return 200 "all is well\\n"; }\n'
@@ -25,9 +28,24 @@ def command(serve: Serve, folder: Path, port: int) -> Command:
     body = "".join(f"  {line};\n" for line in _tls(serve, folder))
     for name, pairs in sites(serve):
         body += "  server {\n" + _site(serve, listen, name, pairs) + "  }\n"
+    body += f"  server {{\n    listen unix:{folder}/status;\n    location / {{ stub_status; access_log off; }}\n  }}\n"
     path = folder / "nginx.conf"
     path.write_text(nginx_configuration(folder, "nginx", body))
     return Command(["nginx", "-p", str(folder), "-c", str(path), "-e", str(folder / "nginx-error.log")], plain_openssl(folder))
+
+
+def accepted(folder: Path) -> int:
+    """How many connections it has accepted so far, this question among them: what scanners cost, without anything in between."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(folder / "status"))
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        answer = b""
+        while more := connection.recv(4096):
+            answer += more
+    found = re.search(rb"handled requests\s+(\d+)", answer)
+    if found is None:
+        raise LabError(f"nginx does not tell its connections: {answer[:200]!r}")
+    return int(found[1])
 
 
 def _tls(serve: Serve, folder: Path) -> list[str]:

@@ -69,9 +69,10 @@ def after_words(port: int, words: bytes, address: str = "127.0.0.1") -> Behaviou
     return behave
 
 
-def pass_on(visit: Visit, port: int, address: str = "127.0.0.1") -> None:
-    """Joins the connection with the server at `port`, until both sides have ended."""
+def pass_on(visit: Visit, port: int, address: str = "127.0.0.1", first: bytes = b"") -> None:
+    """Joins the connection with the server at `port`, until both sides have ended; `first` was read of the visitor already."""
     with _server(port, address) as server, selectors.DefaultSelector() as waiting:
+        server.sendall(first)
         other = {visit.connection: server, server: visit.connection}
         for end in other:
             waiting.register(end, selectors.EVENT_READ, end)

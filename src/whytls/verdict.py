@@ -198,6 +198,8 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         warnings.append(f"hop inferred from the recording: {_inferred(handshake, context)}")
     if not handshake.coverage.whole:
         warnings += _coverage_warnings(handshake)
+    if context.replayed is not None:
+        warnings += context.replayed.warnings
     return Diagnosis(
         cause=cause.slug,
         cause_class=declaration.cause_class,
@@ -214,7 +216,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         alternatives=alternatives,
         sni=handshake.sni,
         started_at=handshake.started_at,
-        evidence=_in_order(finding.evidence + _other_alerts(handshake, context, finding)),
+        evidence=_in_order(finding.evidence + _other_alerts(handshake, context, finding), context),
         fix=_fix(cause, finding, context, warnings),
         warnings=tuple(warnings),
         related=(_request(context.waiting),) if context.waiting is not None else (),
@@ -230,9 +232,13 @@ def _request(passed: Passed) -> str:
     return f"{passed.client} → {passed.server}, #{passed.frame}: its request was waiting for this handshake"
 
 
-def _in_order(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """As it stands in the recording; what has no frame comes last."""
-    return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
+def _in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidence, ...]:
+    """As it stands in the recording; then what a replay showed, as it argues; what has no frame comes last."""
+    if context.replayed is None:
+        return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
+    attempts = {t.handshake.file for t in context.replayed.tried}
+    recorded = sorted((e for e in evidence if e.file not in attempts), key=_place)
+    return (*recorded, *(e for e in evidence if e.file in attempts))
 
 
 def _place(evidence: Evidence) -> tuple[bool, str, int]:

@@ -55,7 +55,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if handshake.client_hello is None:
         return _unseen(handshake, context)
     refusal = hello_refusal(handshake, context)
-    if refusal is None or handshake.server_hello is not None:
+    if refusal is None or not refusal.over_choice:
         return NotApplicable()
     narrow = next((n for n in refusal.narrow if n.dimension == "suite"), None)
     suites = [s for s in refusal.hello.cipher_suites if s not in (0x00FF, 0x5600)]

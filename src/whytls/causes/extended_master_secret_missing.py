@@ -38,7 +38,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("server", "client"),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
-    alerts=frozenset({40, 47, 71, 109}),
+    alerts=frozenset({10, 40, 47, 71, 80, 109}),
     needs=("client-hello",),
     references=("RFC 7627 section 5.2",),
 )

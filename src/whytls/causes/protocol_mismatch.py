@@ -57,7 +57,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if by_client and chosen is not None and (context.ending.alert == PROTOCOL_VERSION or chosen not in hello.versions):
         return _finding(handshake, context, "server-chose-unoffered", chosen)
     refusal = hello_refusal(handshake, context)
-    if refusal is None or chosen is not None:
+    if refusal is None or not refusal.over_choice:
         return NotApplicable()
     weight = weigh(refusal, "version")
     if weight is None:

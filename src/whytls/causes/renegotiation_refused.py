@@ -41,7 +41,7 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("server", "client"),
     phases=("client-hello", "server-flight", "client-turn", "finished"),
-    alerts=frozenset({0, 10, 40, 100}),  # what a refused renegotiation, or a client that asks for RFC 5746, ends with
+    alerts=frozenset({0, 10, 40, 47, 80, 100}),  # what a refused renegotiation, or a client that asks for RFC 5746, ends with
     references=("RFC 5746 section 3.4",),
 )
 

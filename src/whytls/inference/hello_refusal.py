@@ -67,6 +67,13 @@ class Refusal(NamedTuple):
     weights: Mapping[Dimension, Weight]  # of the dimensions for which anything speaks; evidence is added by ``weigh``
     dimensions: frozenset[Dimension]  # these
     replayed: Replayed | None = None  # by which the weights are, where it found something
+    begun: bool = False  # it had made its choice when it broke off (JSSE, Go: over the certificate); then the offer is not what it minds,
+    # unless a replay shows that it is
+
+    @property
+    def over_choice(self) -> bool:
+        """Whether the server refused before it had chosen, or a replay shows what it refused for."""
+        return not self.begun or self.replayed is not None
 
 
 @remembered
@@ -84,7 +91,7 @@ def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     grounds = _Grounds(ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, not handshake.coverage.server_gap)
     if replayed is not None:
         grounds = grounds._replace(mended=replayed.dimensions, certain=replayed.certain)
-    return Refusal(hello, ending.alert, narrow, near, *_weights(grounds), replayed)
+    return Refusal(hello, ending.alert, narrow, near, *_weights(grounds), replayed, handshake.server_hello is not None)
 
 
 _WAYS = ("alert", "hidden-alert", "fin", "rst", "close-notify")

@@ -26,16 +26,17 @@ def evidence_of(replayed: Replayed) -> tuple[Evidence, ...]:
     if control is not None:
         text = f"sent again to {replayed.target}, this ClientHello failed the same way {replayed.reproduced} of {replayed.controls} times"
         found.append(_line(text, control))
-    helped = next((t for t in replayed.tried if t.changes == replayed.minimal), None)
+    wanted = [a.text for a in replayed.minimal]
+    helped = next((t for t in replayed.tried if [a.text for a in t.changes] == wanted), None)
     if helped is not None:
-        found.append(_line(f"{helped.text} is enough: {helped.outcome}{_times(replayed)}", helped))
-    if replayed.alone:
-        many = len(replayed.alone)
-        named = "; ".join(t.text for t in replayed.alone[:3])
-        others = f"{named}{f' and {many - 3} more' if many > 3 else ''}"
-        found.append(_line(f"none of {many} other changes is ({others})" if many > 1 else f"one other change is not ({others})", replayed.alone[0]))
+        found.append(_line(f"{helped.text} is enough{_others(replayed)}: {helped.outcome}{_times(replayed)}", helped))
     found += [_line(f"{t.text} is enough as well: {t.outcome}", t) for t in replayed.also[:2]]
     return tuple(found)
+
+
+def _others(replayed: Replayed) -> str:
+    many = len(replayed.alone)
+    return f"; none of {many} other changes is" if many > 1 else "; another change is not" if many else ""
 
 
 def _times(replayed: Replayed) -> str:
@@ -47,7 +48,7 @@ def _times(replayed: Replayed) -> str:
 def _line(text: str, tried: Tried) -> Evidence:
     """A statement about an attempt; its hello is the event that it points at."""
     event = tried.handshake.first("client-hello")
-    return Evidence(text[:1].upper() + text[1:] if text[:6] == "adding" else text, event.frames if event else (), tried.handshake.file)
+    return Evidence(text, event.frames if event else (), tried.handshake.file)
 
 
 def refused_for_lack(dimension: str, handshake: Handshake, context: Context, **given: Unpack[Given]) -> Finding | None:

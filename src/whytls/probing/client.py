@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from whytls.probing.shares import Shares
 
 MOST_APPLICATION = 16384  # bytes of the server's answer that are kept
+_SHOWN = 512  # bytes of each of its records that the event shows
 _ENDING_WARNINGS = frozenset((0, 90))  # close_notify, user_canceled
 _CLOSE_NOTIFY = b"\x01\0"
 _COOKIE, _EARLY_DATA, _KEY_SHARE = 44, 42, 51
@@ -212,7 +213,7 @@ class Client:
             self.said.add("encrypted", "server", EncryptedRecord(kind, len(body)), len(body))
 
     def _data_of_server(self, data: bytes, record: Record) -> None:
-        self.said.add("encrypted", "server", EncryptedRecord(record.content_type, record.length), record.length)
+        self.said.add("encrypted", "server", EncryptedRecord(record.content_type, record.length, data[:_SHOWN]), record.length)
         self.heard = self.heard or self.settled
         self.application += data[: MOST_APPLICATION - len(self.application)]
         if self.settled and (not self._request or len(self.application) >= MOST_APPLICATION):

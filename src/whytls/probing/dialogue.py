@@ -14,10 +14,12 @@ from typing import Literal, NamedTuple, TypeVar
 
 from whytls.capture.prelude import MOST as MOST_TEXT
 from whytls.capture.prelude import harmless
+from whytls.wire.record import looks_like_tls
 
 MOST = 2 * MOST_TEXT  # bytes of one conversation; a recording's prelude is read up to MOST_TEXT
 MOST_PIECES = 2000  # a server that drips is left before it ends
 MOST_LINES = 400
+MOST_FOREIGN = 200  # bytes of another protocol that are kept
 
 Reason = Literal[
     "refused",  # in the other end's words
@@ -41,7 +43,7 @@ class Refused(NamedTuple):
 
     reason: Reason
     words: str = ""
-    target: str | None = None
+    heard: bytes = b""  # the first bytes of what is foreign
 
 
 Result = Upgraded | Refused
@@ -63,9 +65,10 @@ def refused(text: bytes, *, offered: bool = True) -> Ended:
     return Ended(Refused("refused" if offered else "not-offered", harmless(text)))
 
 
-def foreign(text: bytes) -> Ended:
+def foreign(data: bytes) -> Ended:
     """The other end speaks something else; its first words tell what."""
-    return Ended(Refused("foreign", harmless(text[:200])))
+    words = "TLS, without being asked for it" if looks_like_tls(data) else harmless(data[:MOST_FOREIGN])
+    return Ended(Refused("foreign", words, data[:MOST_FOREIGN]))
 
 
 class Dialogue:

@@ -10,10 +10,10 @@ here knows the address, so that only ``--to`` allows it.
 **How fast.** A token bucket of one token: at most ``rate`` connections begin in a second, evenly. ``connections`` in all, retries included.
 
 **Stepping back.** A connection that is refused, reset or closed while others are under way has two explanations: the server does not
-like what was said on it, or it does not like so many at once. The same is done again *alone*, after a pause that doubles up to a cap.
-Passes it then, the number at once was the reason: it is kept as a fact (``Strain``), and fewer go at once from then on. Ends it the same
-way alone, that is the server's answer; after TRUSTED such answers and nothing that speaks for load, it is believed at once. A connection
-that was alone from the beginning is never repeated. Retries have one budget for the whole run.
+like what was said on it, or it does not like so many at once. Nothing new begins then, and the same is done again *alone*, after a
+pause that doubles up to a cap. Passes it then, the number at once was the reason: it is kept as a fact (``Strain``), and fewer go at once
+from then on. Ends it the same way alone, that is the server's answer; after TRUSTED such answers and nothing that speaks for load, it is
+believed at once. A connection that was alone from the beginning is never repeated. Retries have one budget for the whole run.
 """
 
 from __future__ import annotations
@@ -185,8 +185,8 @@ class Gate:
         self._limits, self._clock, self._sleep = limits, clock, sleep
         self._bucket = Bucket(limits.rate)
         self._changed = asyncio.Event()
-        self._inside = self._open = self._wanting_alone = 0
-        self._alone = False  # who is inside wants nobody beside it
+        self._inside = self._open = 0
+        self._suspects = 0  # connections that were turned away, and are waiting to be tried alone
         self.parallel = max(limits.parallel, 1)  # at once, from now on
         self.begun = 0  # connections so far
         self.strain = Strain()
@@ -208,13 +208,22 @@ class Gate:
             return result
         if at_once == 1 or not self.strain.suspicious:
             return result
+        self._suspects += 1  # until this is known, nothing else begins
+        try:
+            return await self._again(attempt, hindered, at_once, result)
+        finally:
+            self._suspects -= 1
+            self._changed.set()
+
+    async def _again(self, attempt: Callable[[], Awaitable[_Result]], hindered: Callable[[_Result], bool], at_once: int, result: _Result) -> _Result:
+        """The same alone, behind growing pauses, until it is known whether the number at once was the reason."""
         for number in range(TRIES):
             if self.strain.retries >= RETRIES or not self.left:
                 return result  # nothing was learned
             wait = pause(number)
             self.strain = self.strain._replace(retries=self.strain.retries + 1, waited=self.strain.waited + wait)
             await self._sleep(wait)
-            if not self.strain.suspicious:
+            if not self.strain.suspicious or not self.left:
                 return result
             _, result = await self._once(attempt, alone=True)
             if not hindered(result):
@@ -243,21 +252,14 @@ class Gate:
             self._leave()
 
     async def _enter(self, alone: bool) -> None:
-        self._wanting_alone += alone
-        try:
-            while not self._may_enter(alone):
-                self._changed.clear()
-                await self._changed.wait()
-            self._inside, self._alone = self._inside + 1, alone
-        finally:
-            self._wanting_alone -= alone
-            self._changed.set()
+        while not self._may_enter(alone):
+            self._changed.clear()
+            await self._changed.wait()
+        self._inside += 1
 
     def _may_enter(self, alone: bool) -> bool:
-        if alone:
-            return not self._inside
-        return not self._alone and not self._wanting_alone and self._inside < self.parallel
+        return not self._inside if alone else not self._suspects and self._inside < self.parallel
 
     def _leave(self) -> None:
-        self._inside, self._alone = self._inside - 1, False
+        self._inside -= 1
         self._changed.set()

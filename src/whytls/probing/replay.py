@@ -7,7 +7,8 @@ Theory of operation
 explain another failure than the recorded one, and is not done: the server was mended, or the path from here is another one.
 
 **Search.** ``search.py`` asks about changes of the hello; each question is a connection. "Goes through" means that the server answers with its
-whole flight, to the last message of it: several stacks (JSSE, Go) begin a flight and break it off when they find no certificate for it.
+whole flight, to the last message of it: several stacks (JSSE, Go) begin a flight and break it off when they find no certificate for it. And
+that it chose what was offered: GnuTLS 3.7 up to TLS 1.2 does not read supported_versions, and takes TLS 1.2 with a client that has none.
 
 **Confirmation.** The changed hello again, the control again, the changed hello again, to the end of the handshake this time, the control
 again. A server that answered differently by chance (a pool of several behind one address, a limit on connections) shows here. Everything
@@ -36,7 +37,7 @@ from whytls.probing.search import Found, Heard, Question, search
 from whytls.probing.shares import fresh
 from whytls.probing.upgrades import Hints, Step, steps
 from whytls.wire.hello import change
-from whytls.wire.registry import alert_name, suite_name, version_name
+from whytls.wire.registry import alert_name, scheme_name, suite_name, version_name
 from whytls.wire.value import Alert, ClientHello
 
 MOST = 20  # connections for one verdict
@@ -177,7 +178,9 @@ class _Run:
         sent, _ = fresh(applied(self.hello, changes))
         purpose = " and ".join(a.text for a in altered) or "the captured ClientHello"
         attempt = await self.prober.attempt(sent, purpose, until, identity=self.identity)
-        one = Tried(altered, attempt.number, _passed(attempt), _outcome(attempt), attempt.handshake)
+        unoffered = _unoffered(attempt)
+        outcome = _outcome(attempt) + (f", but it had not been offered {unoffered}" if unoffered else "")
+        one = Tried(altered, attempt.number, _passed(attempt) and not unoffered, outcome, attempt.handshake)
         self.tried.append(one)
         self.unreachable += attempt.end in ("timeout", "refused-connection", "unreachable")
         return one, attempt
@@ -259,7 +262,7 @@ class _Run:
 
     def result(self, stopped: Stopped, found: Found = Found(())) -> Replayed:  # noqa: B008 - a value
         alone = [self.of(step.changes) for step in found.alone]
-        also = [self.of(step.changes) for step in found.also]
+        also = [self.of(step.changes, step.repairs) for step in found.also]
         return Replayed(
             target=self.prober.label,
             stopped=stopped,
@@ -276,10 +279,13 @@ class _Run:
             warnings=_warnings(self, stopped),
         )
 
-    def of(self, changes: Question) -> Tried | None:
-        """The attempt with just these changes."""
+    def of(self, changes: Question, repairs: bool = True) -> Tried | None:
+        """The attempt with just these changes; where they are no repair, nothing that they added is said to have been lacking."""
         wanted = tuple(_altered(change) for change in changes)
-        return next((t for t in self.tried if t.changes == wanted), None)
+        found = next((t for t in self.tried if t.changes == wanted), None)
+        if found is None or repairs:
+            return found
+        return found._replace(changes=tuple(a._replace(lacked=False) for a in wanted))
 
 
 def _altered(change: Change) -> Altered:
@@ -289,6 +295,21 @@ def _altered(change: Change) -> Altered:
 def _passed(attempt: Attempt) -> bool:
     """Whether the server sent its whole flight; what we cannot go on with (a cipher that no library has) it had accepted."""
     return attempt.accepted or attempt.end == "beyond"
+
+
+def _unoffered(attempt: Attempt) -> str:
+    """What the server chose although the hello does not hold it, so that no client would go on; empty where nothing is."""
+    answer, hello = attempt.answer, attempt.handshake.client_hello
+    if answer is None or hello is None:
+        return ""
+    if answer.version not in hello.versions:
+        return version_name(answer.version)
+    if answer.cipher_suite not in hello.cipher_suites:
+        return suite_name(answer.cipher_suite)
+    scheme = attempt.proofs.scheme
+    if scheme is not None and hello.signature_algorithms is not None and scheme not in hello.signature_algorithms:
+        return scheme_name(scheme)
+    return ""
 
 
 def _flight_was_there(attempt: Attempt) -> bool:

@@ -30,6 +30,7 @@ from typing import NamedTuple
 from whytls.probing.changes import Aspect, Change
 from whytls.probing.shrink import Shrunk, shrink
 from whytls.probing.upgrades import Step
+from whytls.wire.hello import message_body
 from whytls.wire.value import ClientHello
 
 
@@ -69,8 +70,10 @@ def search(hello: ClientHello, steps: Sequence[Step], most: int, together: int =
     if helped:
         main = _chosen(state, helped)
         found = yield from _smaller(state, main, _heard(state, main.changes))
+        found = yield from _by_length(state, found)
         dimensions = {change.dimension for change in found.items}
-        also = tuple(step for step in helped if step is not main and not _made_use_of(state, step) <= dimensions)
+        others = () if _pads(main) else helped  # where the length is what counts, whatever else made the hello longer helped for that
+        also = tuple(_beside(state, step) for step in others if step is not main and not _made_use_of(state, step) <= dimensions)
         return Found(found.items, found.minimal, tuple(failed), also, not untried)
     union = yield from _together(state, steps)
     if not union:
@@ -136,7 +139,7 @@ def _cost(main: Step) -> int:
     """Questions that it takes, mostly, to make the step smaller."""
     if len(main.changes) == 1:
         return 1 if len(main.lead.values) > 1 else 0
-    return 3 if main.repairs else 2 * len(main.changes).bit_length()
+    return 3 + len(main.changes) if main.repairs else 2 * len(main.changes).bit_length()
 
 
 _SAME_VERSION = frozenset({"suite", "group", "signature", "fallback"})
@@ -144,12 +147,21 @@ _SAME_VERSION = frozenset({"suite", "group", "signature", "fallback"})
 
 def _chosen(state: _Search, helped: Sequence[Step]) -> Step:
     """The step that explains best (the theory's last paragraph); among equals the first tried."""
-    padded = [step for step in helped if step.lead.aspect == "size" and step.lead.kind == "add"]
+    padded = [step for step in helped if _pads(step)]
     repairs = [step for step in helped if step.repairs and narrowed(step.changes, state.hello, _heard(state, step.changes))]
     same_version = [step for step in repairs if step.lead.dimension in _SAME_VERSION]
     newer = bool(repairs) and repairs[0].lead.dimension == "version"
     best: tuple[Step, ...] = (*padded, *(same_version if newer else ()), *repairs, *helped)
     return best[0]
+
+
+def _pads(step: Step) -> bool:
+    return step.lead.aspect == "size" and step.lead.kind == "add"
+
+
+def _beside(state: _Search, step: Step) -> Step:
+    """A step that helped by a side effect repairs nothing."""
+    return step if narrowed(step.changes, state.hello, _heard(state, step.changes)) else step._replace(repairs=False)
 
 
 def _made_use_of(state: _Search, step: Step) -> set[Aspect]:
@@ -229,6 +241,21 @@ def _smaller(state: _Search, step: Step, heard: Heard) -> Generator[Questions, t
     else:
         minimal = True
     return Shrunk(_owned(tuple(item.lead for item in items)), minimal)
+
+
+def _by_length(state: _Search, found: Shrunk[Change]) -> Generator[Questions, tuple[Heard | None, ...], Shrunk[Change]]:
+    """What was taken out made the hello shorter as well: with padding in its place it shows whether it was the length that counted."""
+    if not all(change.kind == "remove" and change.dimension in _TAKEN_OUT for change in found.items):
+        return found
+    length = 4 + len(message_body(state.hello))
+    (answer,) = yield from state.ask(((*found.items, Change("size", "add", (length,))),))
+    if answer is None:
+        return found
+    aspect: Aspect = "extension" if answer.passes else "size"
+    return found._replace(items=tuple(c if c.aspect not in ("group", "extension") else c._replace(belongs=aspect) for c in found.items))
+
+
+_TAKEN_OUT = frozenset({"extension", "size"})
 
 
 def _owned(changes: tuple[Change, ...]) -> tuple[Change, ...]:

@@ -35,6 +35,7 @@ from whytls.probing.line import Line
 from whytls.probing.proxies import KINDS as PROXIES
 from whytls.probing.proxies import http_connect, proxy_header, socks4, socks5
 from whytls.probing.target import Target, Where
+from whytls.wire.message import ForeignBytes
 
 FailedKind = Literal[
     "refused",  # nobody listens, or a firewall says so
@@ -112,7 +113,7 @@ class _Way:
         self._preludes: list[Prelude] = []
         self._local, self._remote = Endpoint("", 0), Endpoint("", 0)
         self._line: Line | None = None
-        self._kept = False
+        self._kept = self._answered = False
 
     async def walk(self) -> Opened | Failed:
         """The connection, then each stage."""
@@ -132,9 +133,12 @@ class _Way:
         return Opened(Line(connected, self._rest), self._local, self._remote, tuple(self._preludes), self._rest, *times)
 
     def leave(self) -> None:
-        """Drops the connection, unless it was handed over."""
+        """Ends the connection, unless it was handed over: in order where the other end has spoken, with a reset where it is stuck."""
         if self._line is not None and not self._kept:
-            self._line.drop()
+            if self._answered:
+                self._line.close()
+            else:
+                self._line.drop()
 
     # -------------------------------------------------------------- TCP
 
@@ -165,7 +169,9 @@ class _Way:
             path = f"\0{address[1:]}" if family == socket.AF_UNIX and address[:1] == "@" else address
             async with asyncio.timeout(patience):
                 await asyncio.get_running_loop().sock_connect(connected, path)
-            if connected.getpeername() == connected.getsockname() != "":  # TCP's simultaneous open, with ourselves
+            if family == socket.AF_UNIX:
+                connected.getpeername()  # asyncio takes EAGAIN, a full queue, for "under way"
+            elif connected.getsockname() == address:  # TCP's simultaneous open, with ourselves
                 raise ConnectionRefusedError(errno.ECONNREFUSED, "")
         except BaseException as error:
             if connected is not None:
@@ -183,16 +189,19 @@ class _Way:
         said = os.strerror(error.errno) if error.errno else str(error)
         if error.errno in _LOCAL:
             return _Broken("local", f"this machine could not connect to {place}: {said}")
-        full = error.errno == errno.ENOTCONN and self._where.family == socket.AF_UNIX  # asyncio takes EAGAIN for "under way"
+        full = error.errno == errno.ENOTCONN and self._where.family == socket.AF_UNIX
         if full or isinstance(error, ConnectionRefusedError):
             self._said.add("rst", "server")
             why = "its queue of connections is full" if full else "nothing listens there, or a firewall says so"
             return _Broken("refused", f"{place} refuses connections: {why}")
-        if error.errno in _RESET:
+        if error.errno in _RESET:  # RFC 9293 section 3.10.7: before the SYN-ACK a RST is a refusal; so the connection stood
+            self._said.add("syn-ack", "server")
             self._said.add("rst", "server")
-            return _Broken("reset", f"{place} reset the connection as it was made")
+            return _Broken("reset", f"{place} reset the connection as soon as it stood")
+        if error.errno == errno.ETIMEDOUT:
+            return _Broken("timeout", f"{place} did not answer: {said}")
         self._said.add("icmp-unreachable", "server")
-        return _Broken("timeout" if error.errno == errno.ETIMEDOUT else "unreachable", f"{place} cannot be reached: {said}")
+        return _Broken("unreachable", f"{place} cannot be reached: {said}")
 
     # -------------------------------------------------------------- stages
 
@@ -238,7 +247,7 @@ class _Way:
         finally:
             talk.close()
         if isinstance(result, Refused):
-            self._preludes.append(Prelude(kind, (), self._wanted(kind), upgraded=False, refusal=result.words or None))
+            self._answered = result.reason != "endless"
             raise self._refused(kind, result)
         self._preludes.append(Prelude(kind, (), result.target))
         self._rest = result.leftover
@@ -248,16 +257,22 @@ class _Way:
         return str(self._where) if kind in PROXIES else None
 
     def _refused(self, kind: str, result: Refused) -> _Broken:
-        name, proxy = _NAMES.get(kind, kind), kind in PROXIES
+        """What the end of a conversation tells; where the other end did not end it, we do."""
+        name = _NAMES.get(kind, kind)
         said = f": {result.words}" if result.words else ""
+        no = result.reason in ("refused", "not-offered")
+        if result.reason == "foreign":  # no prelude: nothing of that protocol was spoken
+            self._said.add("foreign", "server", ForeignBytes(result.heard, len(result.heard)), len(result.heard))
+        else:
+            self._preludes.append(Prelude(kind, (), self._wanted(kind), upgraded=False, refusal=(result.words or None) if no else None))
+        self._said.add("fin", "server" if result.reason == "closed" else "client")
         if result.reason == "closed":
-            self._said.add("fin", "server")
             return _Broken("closed", f"in {name}, before TLS: the other end closed" + (f" after {result.words!r}" if result.words else ""))
         if result.reason == "foreign":
             return _Broken("foreign", f"what answers does not speak {name}{said}")
         if result.reason == "endless":
             return _Broken("endless", f"in {name}, before TLS: the other end did not stop talking{said}")
-        if proxy:
+        if kind in PROXIES:
             return _Broken("refused-by-proxy", f"the proxy {self._target.proxy} refused {self._where}{said}")
         unlisted = " and does not list it" if result.reason == "not-offered" else ""
         return _Broken("starttls-refused", f"the server refused to change from {name} to TLS{unlisted}{said}")

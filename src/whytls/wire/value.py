@@ -171,10 +171,11 @@ class Alert(NamedTuple):
 
 
 class EncryptedRecord(NamedTuple):
-    """A record under keys we do not have: the outer type and the length of its body are all that shows."""
+    """A record of data, or one under keys we do not have: the outer type and the length of its body are all that shows."""
 
     content_type: int
     length: int
+    content: bytes = b""  # its first bytes, where the keys are had (at most 512)
 
 
 class ForeignBytes(NamedTuple):
