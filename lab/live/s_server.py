@@ -1,4 +1,4 @@
-"""`openssl s_server`: one client at a time, one other site, two key types."""
+"""`openssl s_server`: one client at a time (a second one waits until the first has gone), one other site, two key types."""
 
 from __future__ import annotations
 
