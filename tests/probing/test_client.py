@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from memory_server import ANSWER, context, hello, identity, papers, spoken
+from memory_server import ANSWER, context, hello, identity, newer, papers, spoken
 
 from whytls.exceptions import Malformed
 from whytls.model import Endpoint, Event, Handshake
@@ -15,6 +15,7 @@ from whytls.probing.exchange import answered, offered
 from whytls.probing.facts import Resume
 from whytls.probing.flight13 import Flight13
 from whytls.probing.shares import own_shares
+from whytls.probing.signatures import scheme_for, signed, verified
 from whytls.wire.hello import make
 from whytls.wire.message import Certificate, CertificateRequest, ClientHello, EncryptedExtensions, EncryptedRecord, Extension
 from whytls.wire.protection import protection_13
@@ -148,6 +149,52 @@ def test_record_protections_of_tls12(cipher: str, encrypt_then_mac: bool) -> Non
     done = spoken(context(0x0303, ciphers=cipher), hello(0x0303, suites=suites, more=more), request=REQUEST).client
     assert bytes(done.application) == ANSWER
     assert done.proofs.finished
+
+
+@pytest.mark.parametrize("group", [0x11EC, 0x11EB, 0x1E, 0x18, 0x19, 0x100])
+def test_groups_of_a_newer_openssl(group: int) -> None:
+    """The one that ``cryptography`` brings along knows the hybrids with ML-KEM."""
+    client = newer(hello(0x0304, groups=(group,), key_shares=((group, b"replaced by ours"),)))
+    assert client.proofs[:3] == (True, 0x0804, True)
+    assert seen(client).server_hello is not None
+    assert client.said.server_hello.group == group  # type: ignore[union-attr]
+    assert bytes(client.application) == ANSWER
+
+
+def test_signatures_with_ml_dsa() -> None:
+    from cryptography.hazmat.primitives.asymmetric import mldsa
+
+    for scheme, kind in ((0x0904, mldsa.MLDSA44PrivateKey), (0x0905, mldsa.MLDSA65PrivateKey), (0x0906, mldsa.MLDSA87PrivateKey)):
+        key = kind.generate()
+        assert scheme_for(key, False, (0x0804, scheme), 0x0304) == scheme
+        assert scheme_for(key, False, (scheme,), 0x0303) is None
+        signature = signed(key, scheme, b"data")
+        assert signature is not None
+        assert verified(key.public_key(), scheme, b"data", signature) is True
+        assert verified(key.public_key(), scheme, b"other", signature) is False
+
+
+@pytest.mark.parametrize("algorithm", [1, 3], ids=["zlib", "zstd"])
+def test_a_compressed_certificate_is_an_event_like_any_other(algorithm: int) -> None:
+    import zlib
+
+    import zstandard
+
+    import whytls.probing.flight13 as flight13
+
+    chain = vectors(3, papers()[1].der) + b"\0\0"
+    body = b"\0" + len(chain).to_bytes(3, "big") + chain
+    packed = zlib.compress(body) if algorithm == 1 else zstandard.compress(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flight13, "protection_13", lambda suite, keys: Transparent())
+        client = Client(hello(0x0304), Conversation("", 512), "flight")
+        client.start()
+        client.receive(record(22, server_hello(0x0304, 0x1301, dict(own_shares(hello(0x0304))[1])[0x1D].public)))
+        message_25 = message(25, algorithm.to_bytes(2, "big") + len(body).to_bytes(3, "big") + vectors(3, packed))
+        client.receive(record(23, message(8, b"\0\0") + message_25 + b"\x16"))
+    event = client.said.events[-1]
+    assert (event.kind, event.length) == ("certificate", len(message_25))
+    assert seen(client).server_chain == (papers()[1].der,)
 
 
 def test_a_small_record_size_is_kept_to() -> None:

@@ -135,7 +135,8 @@ class Flight12:
         self._agree(exchanged.premaster)
         if shown:
             self._prove(scheme)
-        self._finish()
+        if not self._channel.end:
+            self._finish()
 
     def _exchanged(self) -> Exchanged | None:
         if self._facts.authentication == "PSK":
@@ -158,7 +159,7 @@ class Flight12:
         from whytls.pki.certificate import read
 
         pss = read(self._identity.chain[0]).key_type == "rsa-pss"
-        return scheme_for(self._identity.key, pss, self._request.signature_algorithms if self._version >= TLS12 else None, False)
+        return scheme_for(self._identity.key, pss, self._request.signature_algorithms, self._version)
 
     def _certificate(self, scheme: int | None) -> bool:
         """Our Certificate, empty where we have none; in SSL 3.0 that is said by an alert (RFC 6101 section 5.6.6)."""

@@ -27,7 +27,7 @@ from whytls.wire.message import (
     ServerHello,
 )
 from whytls.wire.protection import protection_13, size_of
-from whytls.wire.registry import group_name, suite_name
+from whytls.wire.registry import TLS13, group_name, suite_name
 from whytls.wire.secrets import (
     Side,
     application_traffic,
@@ -155,6 +155,8 @@ class Flight13:
         self._seal_with(self._traffic["client"])
         if self._asked is not None:
             self._authenticate(*self._asked)
+        if self._channel.end:
+            return
         self._say("finished", 20, finished_13(self._hash, self._traffic["client"], bytes(self._channel.messages)))
         self._resumption_transcript = bytes(self._channel.messages)
         for side in ("client", "server"):
@@ -175,7 +177,7 @@ class Flight13:
         scheme = None
         if self._identity is not None:
             pss = read(self._identity.chain[0]).key_type == "rsa-pss"
-            scheme = scheme_for(self._identity.key, pss, request.signature_algorithms, True)
+            scheme = scheme_for(self._identity.key, pss, request.signature_algorithms, TLS13)
         chain = self._identity.chain if self._identity is not None and scheme is not None else ()
         listed = b"".join([len(der).to_bytes(3, "big") + der + b"\0\0" for der in chain])
         body = bytes((len(context),)) + context + len(listed).to_bytes(3, "big") + listed

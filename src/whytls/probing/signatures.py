@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from whytls.wire.registry import scheme_hash, scheme_key_type
+from whytls.wire.registry import TLS12, TLS13, scheme_hash, scheme_key_type
 from whytls.wire.secrets import digest
 
 if TYPE_CHECKING:
@@ -78,7 +78,21 @@ def _arguments(key: Any, scheme: int | None, data: bytes) -> tuple[Any, ...] | N
         return (data, found) if found else None
     if isinstance(key, (rsa.RSAPublicKey, rsa.RSAPrivateKey)):
         return _rsa_arguments(scheme, data)
-    return None
+    return (data,) if _lattice(key) else None
+
+
+def _lattice(key: Any) -> int | None:
+    """The scheme of an ML-DSA key (draft-ietf-tls-mldsa), of either half; None for others, and where the library is too old for them."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric import mldsa
+    except ImportError:
+        return None
+    kinds = {
+        0x0904: (mldsa.MLDSA44PublicKey, mldsa.MLDSA44PrivateKey),
+        0x0905: (mldsa.MLDSA65PublicKey, mldsa.MLDSA65PrivateKey),
+        0x0906: (mldsa.MLDSA87PublicKey, mldsa.MLDSA87PrivateKey),
+    }
+    return next((scheme for scheme, kind in kinds.items() if isinstance(key, kind)), None)
 
 
 def _rsa_arguments(scheme: int | None, data: bytes) -> tuple[Any, ...] | None:
@@ -117,23 +131,36 @@ def _hash(scheme: int) -> HashAlgorithm | None:
     return kinds[name]() if name in kinds else None
 
 
-def scheme_for(key: Any, rsa_pss: bool, accepted: Sequence[int] | None, tls13: bool) -> int | None:
-    """A scheme that the server accepts and this private key can make; None: there is none. ``rsa_pss``: its certificate says RSASSA-PSS."""
+def scheme_for(key: Any, rsa_pss: bool, accepted: Sequence[int] | None, version: int) -> int | None:
+    """A scheme that the server accepts and this private key can make; None: there is none. ``rsa_pss``: its certificate says RSASSA-PSS.
+
+    Before TLS 1.2 nothing is said of schemes, and RSA and ECDSA are all there is: then any of theirs stands for "it can".
+    """
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        own = _CURVE_SCHEMES.get(key.curve.name)
-        able = (own,) if tls13 and own else tuple(dict.fromkeys([*([own] if own and own < 0x0800 else []), *_SCHEMES["ecdsa"]]))
+        own = tuple([scheme for name, scheme in _CURVE_SCHEMES.items() if name == key.curve.name])
+        # TLS 1.3 binds a scheme to its curve; in TLS 1.2 that is the one which servers like best, and brainpool has none of its own.
+        able = own if version >= TLS13 else tuple(dict.fromkeys([s for s in (*own, *_SCHEMES["ecdsa"]) if s < 0x0800]))
     elif isinstance(key, rsa.RSAPrivateKey):
         able = _SCHEMES["rsa-pss" if rsa_pss else "rsa"]
-        able = tuple(s for s in able if s >= 0x0800) if tls13 else able
+        able = tuple([s for s in able if _fits(key.key_size, s) and (s >= 0x0800 or version < TLS13)])
     elif isinstance(key, ed25519.Ed25519PrivateKey):
         able = _SCHEMES["ed25519"]
     elif isinstance(key, ed448.Ed448PrivateKey):
         able = _SCHEMES["ed448"]
     else:
-        return None
+        lattice = _lattice(key)
+        able = (lattice,) if lattice is not None and version >= TLS13 else ()
+    if version < TLS12:
+        return next((s for s in able if s < 0x0700), None)
     return next((s for s in able if accepted is None or s in accepted), None)
+
+
+def _fits(bits: int, scheme: int) -> bool:
+    """Whether an RSA key is long enough for the scheme's hash (RFC 8017 sections 9.1.1 and 9.2)."""
+    size = {"sha1": 20, "sha224": 28, "sha256": 32, "sha384": 48, "sha512": 64}[scheme_hash(scheme) or _TLS12_HASHES[scheme >> 8]]
+    return bits >= 8 * (2 * size + 2 if scheme >= 0x0800 else size + 30)
 
 
 def signed(key: Any, scheme: int | None, data: bytes) -> bytes | None:
