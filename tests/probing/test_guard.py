@@ -185,6 +185,14 @@ def test_a_server_that_minds_many_at_once_is_found_out_and_served(bears: int) ->
     assert f"when {gate.strain.fewest_hindered} or more come at once" in gate.strain.words
 
 
+def test_no_bound_is_told_where_the_numbers_contradict_each_other() -> None:
+    strain = guard.relieved(guard.relieved(guard.passed(Strain(), 4), 5), 3)
+    assert strain.words == (
+        "the server turns connections away when several come at once, sometimes with 3: "
+        "2 connections were refused, reset or closed beside others, and served when tried again alone"
+    )
+
+
 def test_a_server_that_minds_what_is_said_is_soon_believed() -> None:
     server = Server(lambda open_now, now: True)
     results, gate = server.run(40, Limits(parallel=8))

@@ -69,7 +69,8 @@ async def walked(wanted: Target, limits: Limits = QUICK, then: Callable[[Opened]
     if isinstance(result, Failed):
         return Walked(result, said)
     try:
-        return Walked(result, said, await then(result) if then else b"")
+        async with asyncio.timeout(30):
+            return Walked(result, said, await then(result) if then else b"")
     finally:
         result.line.close()
 

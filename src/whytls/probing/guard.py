@@ -154,10 +154,11 @@ class Strain(NamedTuple):
         if not self.relieved:
             return ""
         many = f"{self.relieved} connections were" if self.relieved > 1 else "a connection was"
-        return (
-            f"the server turns connections away when {self.fewest_hindered} or more come at once: "
-            f"{many} refused, reset or closed so, and served when tried again alone"
-        )
+        known = f"{many} refused, reset or closed beside others, and served when tried again alone"
+        if self.most_passed < self.fewest_hindered:
+            return f"the server turns connections away when {self.fewest_hindered} or more come at once: {known}"
+        # it counts as well what it has not closed yet, or by the second: no number is the bound
+        return f"the server turns connections away when several come at once, sometimes with {self.fewest_hindered}: {known}"
 
     @property
     def suspicious(self) -> bool:
