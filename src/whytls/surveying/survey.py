@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 
 from whytls.causes import load
 from whytls.checking.naming import named
+from whytls.checking.refused import as_problem, decisive, diagnosis_of
 from whytls.checking.result import Ask, CheckResult, Problem
 from whytls.pki.name import text as name_text
 from whytls.probing.attempt import Attempt
 from whytls.probing.result import Inventory
 from whytls.surveying.certificates import judged
 from whytls.surveying.names import names_said
-from whytls.surveying.refused import as_problem, decisive, diagnosis_of
 from whytls.surveying.result import NamesSaid, Statement, Survey, Through
 from whytls.surveying.said import cite, refusal_in_words
 from whytls.surveying.weak import accepted_with, weaknesses
@@ -36,8 +36,8 @@ def surveyed(
     said = names_said(inventory)
     diagnosis, problems = None, list[Problem]()
     if not accepts or said.habit == "unknown-name":
-        attempt = decisive(inventory) if not accepts else _of_the_name(inventory)
-        diagnosis = diagnosis_of(inventory, attempt, asked.at, asked.anchors) if attempt is not None else None
+        attempt = decisive(inventory.attempts) if not accepts else _of_the_name(inventory)
+        diagnosis = diagnosis_of(inventory.attempts, attempt, asked.at, asked.anchors) if attempt is not None else None
         found = as_problem(diagnosis) if diagnosis is not None else None
         problems += [found] if found is not None else []
     problems += _for_everybody(inventory, asked, presented)
@@ -88,7 +88,7 @@ def _ours_refused(inventory: Inventory, asked: Ask) -> Problem | None:
     for number in inventory.client_certificate.attempts:
         attempt = inventory.attempt(number)
         if attempt is not None and attempt.handshake.client_chain:
-            found = as_problem(diagnosis_of(inventory, attempt, asked.at))
+            found = as_problem(diagnosis_of(inventory.attempts, attempt, asked.at))
             if found is not None:
                 return found
     return None

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from whytls.checking.refused import diagnosis_of
 from whytls.exceptions import UsageError
 from whytls.probing.attempt import Attempt
 from whytls.probing.result import Inventory, NameAsked
 from whytls.surveying.asking import Asked
-from whytls.surveying.refused import diagnosis_of
 from whytls.surveying.result import Through
 from whytls.surveying.said import alert_of, answer_in_words
 from whytls.wire.value import ClientHello
@@ -154,7 +154,7 @@ def _of_attempt(said: Through, made: Attempt, inventory: Inventory, wanted: Want
     """The verdict on its handshake, with all others that the server let through as what is known besides."""
     if made.accepted:
         return _chosen(said, made)
-    diagnosis = diagnosis_of(inventory, made, wanted.ask.at, wanted.ask.anchors)
+    diagnosis = diagnosis_of(inventory.attempts, made, wanted.ask.at, wanted.ask.anchors)
     expected = said.passes is False and said.cause == diagnosis.cause
     why = said.why if expected else f"the server {answer_in_words(made.end, alert_of(made))}: {diagnosis.title.rstrip('.')}"
     notes = said.notes if expected or said.passes is not False else (f"expected was {said.cause}: {said.why}", *said.notes)

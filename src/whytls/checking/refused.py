@@ -6,22 +6,25 @@ the causes argue from, and nothing is said here that ``whytls diagnose`` would n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from whytls.checking.result import Level, Problem
 from whytls.inference.ending import ending_of
 from whytls.inference.profile import Profiles
 from whytls.model import Context, Diagnosis, Fix
 from whytls.probing.attempt import Attempt
-from whytls.probing.result import Inventory
 
 
-def diagnosis_of(inventory: Inventory, attempt: Attempt, at: int | None = None, anchors: tuple[bytes, ...] | None = None) -> Diagnosis:
+def diagnosis_of(
+    attempts: Sequence[Attempt], attempt: Attempt, at: int | None = None, anchors: tuple[bytes, ...] | None = None
+) -> Diagnosis:
     """The verdict on one attempt, with the others as the rest of the recording."""
     from whytls.capture.assemble import seen_of
     from whytls.verdict import judge
 
     handshake = attempt.handshake
     book = Profiles()
-    for other in inventory.attempts:
+    for other in attempts:
         seen = seen_of(other.handshake)
         # We left when we knew enough: for the server, that hello was good.
         book.learn(seen._replace(outcome="completed") if other.accepted else seen)
@@ -32,9 +35,9 @@ def diagnosis_of(inventory: Inventory, attempt: Attempt, at: int | None = None, 
     return judge(handshake, context).diagnosis
 
 
-def decisive(inventory: Inventory) -> Attempt | None:
+def decisive(attempts: Sequence[Attempt]) -> Attempt | None:
     """The attempt to be judged where nothing was accepted: the first that failed, for it is the broadest."""
-    return next((attempt for attempt in inventory.attempts if not attempt.accepted and attempt.handshake.outcome == "failed"), None)
+    return next((attempt for attempt in attempts if not attempt.accepted and attempt.handshake.outcome == "failed"), None)
 
 
 def as_problem(diagnosis: Diagnosis, level: Level = "failure") -> Problem | None:
