@@ -102,6 +102,7 @@ def _server() -> dict[str, Any]:
             authorities=a_list(text(), "The CAs that it names, RFC 4514."), signature_schemes=a_list(named, ""),
             certificate_types=a_list(named, ""), attempts=attempts,
         ),
+        presented=a_list({"$ref": "#/$defs/certificate"}, "The client certificate that was shown where one was asked for, and its chain."),
         certificates=a_list({"$ref": "#/$defs/shown"}, "Every chain that it showed."),
         names=an_object(
             habit=one_of(NameHabit, "What it makes of server_name."),

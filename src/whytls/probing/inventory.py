@@ -223,7 +223,9 @@ class Survey:
 
     def _request(self) -> bytes:
         """What is asked of a server that speaks HTTP: nginx refuses who has no certificate with an answer, and not in the handshake."""
-        return sessions.REQUEST if {"http/1.1", "http/1.0"} & set(self._protocols()) else b""
+        protocols = set(self._protocols())
+        wants = any(attempt.handshake.certificate_request is not None for attempt in self.asker.attempts)
+        return sessions.REQUEST if {"http/1.1", "http/1.0"} & protocols or (wants and not protocols) else b""
 
     def _usual(self, found: Elimination) -> Offer:
         """An offer that this server takes, and with which a handshake can be carried to its end by us."""

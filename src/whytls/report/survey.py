@@ -181,7 +181,7 @@ def _accepted(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
     told = _resumption(inventory)
     if told:
         yield from _labelled("resumption", told, style)
-    yield from _client_certificate(inventory, style)
+    yield from _client_certificate(survey, style)
 
 
 def _version(found: VersionFound, style: Style, verbose: bool) -> Iterator[str]:
@@ -223,14 +223,18 @@ def _resumption(inventory: Inventory) -> str:
     return ", ".join([*yes, *(f"no {name}" for name in no)])
 
 
-def _client_certificate(inventory: Inventory, style: Style) -> Iterator[str]:
-    wanted = inventory.client_certificate
-    if wanted.wanted in ("no", "unknown"):
+def _client_certificate(survey: Survey, style: Style) -> Iterator[str]:
+    wanted = survey.inventory.client_certificate
+    taken = bool(survey.presented and wanted.attempts) and wanted.wanted == "unknown"
+    if wanted.wanted in ("no", "unknown") and not taken:
         return
     listed = [clipped(name, 160) for name in authorities(wanted.authorities[:MOST_AUTHORITIES])]
     more = f" and {len(wanted.authorities) - MOST_AUTHORITIES} more" if len(wanted.authorities) > MOST_AUTHORITIES else ""
     of = f", from {'; '.join(listed)}{more}" if listed else ", from any CA" if wanted.attempts else ""
-    yield from _labelled("client cert", f"{'required' if wanted.wanted == 'required' else 'asked for, not required'}{of}", style)
+    how = "required" if wanted.wanted == "required" else "asked for, not required"
+    if taken:
+        how = f"asked for, and {clipped(read(survey.presented[0]).subject, 160)} is taken"
+    yield from _labelled("client cert", f"{how}{of}", style)
 
 
 # ------------------------------------------------------------------ certificates, names, clients

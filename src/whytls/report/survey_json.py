@@ -50,6 +50,7 @@ def as_dict(survey: Survey, *, transcripts: bool = False) -> dict[str, Any]:
         "fallback_scsv": inventory.fallback_scsv,
         "resumption": _resumption(inventory.resumption),
         "client_certificate": _client_certificate(inventory.client_certificate),
+        "presented": [certificate(read(der)) for der in survey.presented],
         "certificates": [_shown(shown, check_as_dict(result)) for shown, result in zip(inventory.certificates, survey.certificates, strict=True)],
         "names": _names(survey.names, inventory.names),
         "clients": [_client(client) for client in survey.clients],

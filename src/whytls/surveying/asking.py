@@ -36,5 +36,8 @@ def told(found: Asked) -> Inventory:
     """Its inventory with all that was asked since, and what the asking itself taught."""
     attempts = tuple(sorted(found.prober.attempts, key=lambda attempt: attempt.number))
     strain = found.prober.gate.strain.words
+    wanted = found.inventory.client_certificate
+    if found.prober.identity is not None and wanted.wanted == "optional":  # ours was taken: what happens without one was not asked
+        wanted = wanted._replace(wanted="unknown")
     warnings = (*found.inventory.warnings, *((strain,) if strain and strain not in found.inventory.warnings else ()))
-    return found.inventory._replace(attempts=attempts, warnings=warnings)
+    return found.inventory._replace(attempts=attempts, warnings=warnings, client_certificate=wanted)

@@ -76,6 +76,7 @@ class Survey:
     clients: tuple[Through, ...] = ()
     differences: tuple[Statement, ...] = ()  # from the server that it was compared with
     compared_with: str = ""
+    presented: tuple[bytes, ...] = field(default=(), repr=False)  # the client certificate that was shown where one was asked for, DER
     diagnosis: Diagnosis | None = field(default=None, repr=False)  # of the handshake that says why nothing is accepted
     notes: tuple[str, ...] = ()
 

@@ -138,6 +138,8 @@ class Probe:
         parts = [words for part, words in _PARTS.items() if part not in self.wanted.without]
         yield f"asked: {', '.join(parts)}"
         if self.wanted.clients:
+            from whytls.surveying.through import Captured
+
             names = [client.name if isinstance(client, Captured) else client.slug for client in self.wanted.clients]
             yield f"and with their own hellos: {', '.join(names)}"
         if self.wanted.compare is not None:

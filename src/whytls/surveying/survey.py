@@ -44,7 +44,7 @@ def surveyed(
     problems += (problem for result in results for problem in result.problems)
     return Survey(
         inventory.target, inventory, asked.at, _grave_first(problems), weaknesses(inventory) if accepts else (), results, said, tuple(clients),
-        tuple(differences), compared_with, diagnosis, tuple(_notes(inventory, results, said)),
+        tuple(differences), compared_with, tuple(presented), diagnosis, tuple(_notes(inventory, results, said)),
     )  # fmt: skip
 
 
