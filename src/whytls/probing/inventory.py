@@ -194,7 +194,10 @@ class Survey:
         asked = self._usual(found)
         name = self.asker.server_name
         said = f"{version_name(found.version)} to its end" + (f", asked for {name}" if name else ", asked without a name")
-        first = await self.asker.attempt(hello(asked, name), said, "finish", request=self._request())
+        request = self._request()
+        first = await self.asker.attempt(hello(asked, name), said, "finish", request=request)
+        if not request and first.completed and self._request():  # a certificate is wanted: whether it is required, only an answer may tell
+            await self.asker.attempt(hello(asked, name), f"{said}, and a request", "finish", request=self._request())
         self.names[0] = sni.asked(sni.Question("none" if name is None else "right", name), first)
         tasks: list[Awaitable[None]] = []
         if "names" not in self.without:
