@@ -71,7 +71,10 @@ class Asker:
         if attempt.end == "silence" and attempt.answer is None and not self._silent:
             attempt = await self.asked(offer._replace(purpose=f"{offer.purpose}, again"))
             self._silent = attempt.end == "silence"
-        return answer_of(attempt)
+        answer = answer_of(attempt)
+        if answer.suite is not None and answer.suite not in offer.suites:
+            return Answer(attempt.number, "foreign")  # what was not offered cannot be chosen: this is no TLS that can be talked to
+        return answer
 
     async def asked(self, offer: Offer) -> Attempt:
         """The attempt that an offer makes.

@@ -85,7 +85,7 @@ def _shown(inventory: Inventory) -> dict[str, tuple[bytes, ...]]:
 
 
 def _names(left: Inventory, right: Inventory) -> list[Difference]:
-    one, other = habits(left.names), habits(right.names)
+    one, other = habits(left.names, left.certificates), habits(right.names, right.certificates)
     if one is None or other is None or one == other:
         return []
     return _sets("names", one, other)

@@ -34,10 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 
-from whytls.probing.offer import USUAL, Answer, Dialogue, Offer, Part, offer_words, with_list
+from whytls.probing.offer import Answer, Dialogue, Offer, Part, offer_words, usual, with_list
 from whytls.probing.pool import Kind, Pool, kind_of, user
 from whytls.probing.result import Refused
-from whytls.wire.registry import TLS13, version_name
+from whytls.wire.registry import TLS13, scheme_key_type, version_name
 
 PATIENCE = 2  # questions that are asked before a doubt is settled
 
@@ -90,9 +90,9 @@ class Elimination:
 
     def by_authentication(self) -> Dialogue[None]:
         """What is left, each authentication for itself, for servers that choose blindly."""
-        pieces: dict[str, list[int]] = {}
+        pieces: dict[Hashable, list[int]] = {}
         for suite in self._left:
-            pieces.setdefault(kind_of(suite).authentication, []).append(suite)
+            pieces.setdefault(kind_of(suite).authentication if usual(suite) else kind_of(suite), []).append(suite)
         yield from self._piecewise([tuple(piece) for piece in pieces.values()])
         yield from self._ranked_again()
 
@@ -114,6 +114,8 @@ class Elimination:
     def _ranked_again(self) -> Dialogue[None]:
         """Asks for what is accepted once more, all of it together, for the order."""
         refused, known = self.refused, list(self._left)
+        if self.server_order is False:
+            return
         self.ranked, self.server_order = [], None
         for pool in self.pools.values():
             pool.open = False
@@ -126,10 +128,10 @@ class Elimination:
 
     def hidden(self) -> Dialogue[bool]:
         """Whether there are suites that the server would take, and did not choose while others were offered, too."""
-        usual = [suite for suite in self._left if kind_of(suite).authentication in USUAL]
+        plain = [suite for suite in self._left if usual(suite)]
         known = {kind_of(suite).authentication for suite in self.accepted}
-        others = tuple([suite for suite in usual if kind_of(suite).authentication not in known])
-        same = tuple([suite for suite in usual if kind_of(suite).authentication in known])
+        others = tuple([suite for suite in plain if kind_of(suite).authentication not in known])
+        same = tuple([suite for suite in plain if kind_of(suite).authentication in known])
         asked = [(others, "without " + ", ".join(sorted(known)))]
         if self.server_order is not False:  # who takes the client's order had the unusual ones offered behind these
             asked.append((same, "without all other authentications"))
@@ -277,17 +279,29 @@ class Elimination:
             users = {user(part, suite) for suite in suites}
             if len(users) == 1:
                 self._dry(part, users, refused)
+                if part == "schemes" and self.version == TLS13:
+                    yield from self._by_key_type(suites)
             else:  # one of them can be in the way of the others
                 waiting += [tuple([suite for suite in suites if user(part, suite) == one]) for one in sorted(users, key=str)]
         pool.open = False
         pool.done = pool.done or part == "alpn"
 
-    def _exhaust(self, part: Part, suites: tuple[int, ...]) -> Dialogue[Answer | None]:
-        """All that these suites find in a list; the refusal, where it came to that."""
+    def _by_key_type(self, suites: tuple[int, ...]) -> Dialogue[None]:
+        """Schemes of TLS 1.3 for one type of key at a time: a server may choose its certificate first, and then have no scheme for it."""
+        kinds: dict[str, list[int | str]] = {}
+        for scheme in self.pools["schemes"].without_seen():
+            kinds.setdefault(scheme_key_type(int(scheme)), []).append(scheme)
+        for kind in ("rsa", "ecdsa", "ed25519", "rsa-pss"):
+            yield from self._exhaust("schemes", suites, frozenset(kinds.get(kind, ())))
+
+    def _exhaust(self, part: Part, suites: tuple[int, ...], among: frozenset[int | str] | None = None) -> Dialogue[Answer | None]:
+        """All that these suites find in a list (or in a part of it); the refusal, where it came to that."""
         pool = self.pools[part]
         behind = False  # what is known is offered, too, behind what is not
-        while suites and pool.without_seen() and not (part == "alpn" and pool.ignored):
-            rest = pool.without_seen()
+        while suites and not (part == "alpn" and pool.ignored):
+            rest = tuple([value for value in pool.without_seen() if among is None or value in among])
+            if not rest:
+                break
             purpose = _purpose(part, len(rest), self.version)
             answer = yield with_list(self._in_full(suites, purpose), part, rest + tuple(pool.seen) if behind else rest)
             if not answer.accepted or answer.version != self.version:

@@ -27,6 +27,7 @@ Progress = Callable[[Attempt], None]
 INAPPROPRIATE_FALLBACK = 86
 FEWEST = 15  # suites that are offered at once at least
 _X25519 = 0x001D
+_FOR_CERTIFICATES = (0xC02B, 0xC02F)  # ECDHE with ECDSA and with RSA
 
 
 async def inventory(
@@ -169,9 +170,10 @@ class Survey:
             self.group_order = await self.asker.carry(lead.group_order())
 
     async def _hidden_lists(self, new: Elimination) -> None:
-        base = self._usual(new)._replace(alpn=PROTOCOLS, schemes=new.base.schemes, deep=True)
-        self.hidden = Elimination(base)
-        self.hidden.accepted = set(base.suites)
+        usual = self._usual(new)
+        # HAProxy takes its ECDSA certificate only for who offers an ECDSA suite, which TLS 1.3 does not have.
+        self.hidden = Elimination(usual._replace(suites=usual.suites + _FOR_CERTIFICATES, alpn=PROTOCOLS))
+        self.hidden.accepted = set(usual.suites + _FOR_CERTIFICATES)
         await self.asker.carry(self.hidden.finish("schemes"))
         if "alpn" not in self.without:
             await self.asker.carry(self.hidden.finish("alpn"))
@@ -222,6 +224,8 @@ class Survey:
             return
         asked = self._usual(self.new)
         first = await self.asker.attempt(hello(asked, self.asker.server_name), "TLS 1.3 to its end", "finish", request=self._request())
+        if not first.completed and first.handshake.certificate_request is None:
+            self.warnings.append(f"TLS 1.3 is chosen, but no handshake came to its end (attempt {first.number}: {first.end})")
         await self._sessions(asked, first)
 
     def _request(self) -> bytes:

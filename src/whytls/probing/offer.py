@@ -108,7 +108,7 @@ def suites_for(version: int) -> tuple[int, ...]:
     return known
 
 
-USUAL = frozenset(("any", "RSA", "ECDSA", "DSS", "anon"))  # authentications that take a certificate at most
+_USUAL = (frozenset(("TLS13", "ECDHE", "DHE", "RSA", "ECDH", "DH")), frozenset(("any", "RSA", "ECDSA", "DSS", "anon")))
 
 _suites: dict[int, tuple[int, ...]] = {}
 _EXCHANGES = ("TLS13", "ECDHE", "DHE", "RSA")
@@ -117,12 +117,18 @@ _AUTHENTICATIONS = ("any", "RSA", "ECDSA")
 _CIPHERS = ("CCM_8", "CCM", "CBC", "SEED", "IDEA", "CHACHA20", "GCM")
 
 
+def usual(number: int) -> bool:
+    """Whether a suite takes no more than a certificate, as nearly all do: no shared key, password or ticket."""
+    facts = suite_facts(number)
+    return facts.key_exchange in _USUAL[0] and facts.authentication in _USUAL[1]
+
+
 def _place(number: int) -> tuple[int, ...]:
     facts = suite_facts(number)
     weak = facts.export or facts.cipher.startswith(("NULL", "RC4", "DES", "RC2"))
     cipher = next((place for place, part in enumerate(_CIPHERS) if part in facts.cipher), len(_CIPHERS))
     exchange, authentication = _at(_EXCHANGES, facts.key_exchange), _at(_AUTHENTICATIONS, facts.authentication)
-    return facts.authentication not in USUAL, weak, facts.authentication == "anon", exchange, authentication, cipher, number
+    return not usual(number), weak, facts.authentication == "anon", exchange, authentication, cipher, number
 
 
 def _at(known: tuple[str, ...], value: str) -> int:

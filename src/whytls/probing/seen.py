@@ -38,11 +38,12 @@ def agreed(attempts: Iterable[Attempt]) -> Agreed:
 
 def certificates(attempts: Iterable[Attempt]) -> tuple[CertificateShown, ...]:
     """Every chain that was shown, each once for each name and type of key."""
+    shown = [(a, a.handshake.server_chain, key_type(a, a.answer)) for a in attempts if a.handshake.server_chain and a.answer is not None]
+    kinds = {chain[0]: kind for _, chain, kind in shown if chain and kind}  # in TLS 1.3 the type shows in the signature, which can be missing
     found: dict[tuple[str | None, str, tuple[bytes, ...]], list[int]] = {}
-    for attempt in attempts:
-        chain, answer = attempt.handshake.server_chain, attempt.answer
-        if chain and answer is not None:
-            found.setdefault((attempt.handshake.sni, key_type(attempt, answer), chain), []).append(attempt.number)
+    for attempt, chain, kind in shown:
+        if chain:
+            found.setdefault((attempt.handshake.sni, kind or kinds.get(chain[0], ""), chain), []).append(attempt.number)
     return tuple(CertificateShown(name, kind, chain, tuple(numbers)) for (name, kind, chain), numbers in found.items())
 
 

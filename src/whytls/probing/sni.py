@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 from whytls.probing.asking import alert_of
 from whytls.probing.attempt import Attempt
-from whytls.probing.result import NameAsked, Named, Refused
+from whytls.probing.offer import BROKEN_OFF
+from whytls.probing.result import CertificateShown, NameAsked, Named, Refused
 from whytls.wire.message import Alert
 
 # sni-required: who sends no name is refused. sni-default: who sends none is shown another certificate than the right name's owner.
@@ -44,22 +45,28 @@ def asked(question: Question, attempt: Attempt) -> NameAsked:
     handshake = attempt.handshake
     alerts = [e.value for e in handshake.events if e.sender == "server" and isinstance(e.value, Alert)]
     warning = next((alert.description for alert in alerts if alert.level == 1 and alert.description != _CLOSE_NOTIFY), None)
-    # Who shows a certificate has taken the name; what it refuses after that is something else: a client without a certificate, say.
-    chosen = attempt.answer is not None and (handshake.server_chain is not None or attempt.end not in ("refused", "closed", "reset"))
+    # Who shows a certificate took the name; what it may refuse later is something else (our having no certificate, say).
+    chosen = handshake.server_chain is not None or (attempt.answer is not None and attempt.end not in BROKEN_OFF)
     refused = None if chosen else Refused(attempt.number, attempt.end, alert_of(handshake.events))
     return NameAsked(*question, attempt.number, handshake.server_chain, refused, warning if chosen else None)
 
 
-def habits(names: Sequence[NameAsked]) -> tuple[Habit, ...] | None:
-    """What the server does about names; nothing where it does not care. ``None``: it was not asked enough, or refuses the right name, too."""
+def habits(names: Sequence[NameAsked], certificates: Sequence[CertificateShown] = ()) -> tuple[Habit, ...] | None:
+    """What the server does about names; nothing where it does not care. ``None``: it was not asked enough, or refuses the right name, too.
+
+    ``certificates`` are those that it was seen with: one that it also shows for the right name is no other one, for a server that has several
+    kinds of keys may show another kind to who sends no name.
+    """
     right = _first(names, "right")
     if right is None or right.refused is not None:
         return None
+    known = {shown.chain[0] for shown in certificates if shown.server_name == right.server_name and shown.chain}
+    known.update((right.chain or ())[:1])
     found: list[Habit] = []
     none = _first(names, "none")
     if none is not None and none.refused is not None:
         found.append("sni-required")
-    elif none is not None and _another(right, none):
+    elif none is not None and none.chain and known and none.chain[0] not in known:
         found.append("sni-default")
     unknown = [asked for asked in names if asked.named == "unknown"]
     if unknown and all(asked.refused is not None for asked in unknown):
@@ -69,8 +76,3 @@ def habits(names: Sequence[NameAsked]) -> tuple[Habit, ...] | None:
 
 def _first(names: Sequence[NameAsked], named: Named) -> NameAsked | None:
     return next((asked for asked in names if asked.named == named), None)
-
-
-def _another(one: NameAsked, other: NameAsked) -> bool:
-    """Whether their first certificates differ, so far as both are known."""
-    return bool(one.chain and other.chain and one.chain[0] != other.chain[0])
