@@ -82,7 +82,7 @@ async def replayed_at(refused: Refused, port: int) -> tuple[Diagnosis | None, Di
     again = await replay(handshake, context, prober, names=refused.names)
     if again is None:
         return alone, None, None
-    return alone, judge(handshake, judged_with(handshake, context, again)).diagnosis, again
+    return alone, judge(*judged_with(handshake, context, again)).diagnosis, again
 
 
 def row(case: str, refused: Refused, stack: str) -> Row | None:

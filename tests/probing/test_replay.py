@@ -38,7 +38,7 @@ def done(handshake: Handshake, acting: Acting, context: Context = NOTHING, **opt
 
 
 def judged(handshake: Handshake, replayed: Replayed) -> Diagnosis:
-    return judge(handshake, judged_with(handshake, Context(whole_recording=True), replayed)).diagnosis
+    return judge(*judged_with(handshake, Context(whole_recording=True), replayed)).diagnosis
 
 
 def steady(hello: ClientHello, model: ModelServer) -> tuple[Handshake, Replayed]:

@@ -7,7 +7,7 @@ content of the hello is shown to decide; and those of things that are no dimensi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Context, Evidence, Finding, Handshake, Owner, Replayed, Tried
@@ -66,6 +66,31 @@ def refused_for_lack(dimension: str, handshake: Handshake, context: Context, **g
         owners=given.get("owners", ()),
         would_decide="the server's log",
     )
+
+
+class Demand(NamedTuple):
+    """That the server asks for a client certificate, as the handshake shows that was carried on in the client's place."""
+
+    evidence: Evidence
+    refuses_without: bool  # it was shown none, and broke off
+
+
+def certificate_demand(context: Context) -> Demand | None:
+    """What the server asks of the client; None where the handshake was not carried on, or it asks for nothing."""
+    carried = context.replayed.carried_on if context.replayed is not None else None
+    request = carried.handshake.certificate_request if carried is not None else None
+    if carried is None or request is None:
+        return None
+    from whytls.pki.name import text
+
+    names = [text(name) for name in request.authorities[:3]]
+    count = len(request.authorities)
+    named = f"{count} acceptable CA{'s' if count != 1 else ''}{f' ({chr(59).join(names)})' if names else ''}" if count else "no CA in particular"
+    shown = "a client certificate" if carried.handshake.client_chain else "no client certificate"
+    said = f"done again with {shown}, {context.replayed.target if context.replayed else ''} names {named} and answers: {carried.outcome}"
+    event = carried.handshake.first("certificate-request")
+    without = not carried.handshake.client_chain and carried.handshake.outcome == "failed"
+    return Demand(Evidence(said, event.frames if event else (), carried.handshake.file), without)
 
 
 class Given(TypedDict, total=False):

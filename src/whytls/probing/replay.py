@@ -37,8 +37,8 @@ from whytls.probing.search import Found, Heard, Question, search
 from whytls.probing.shares import fresh
 from whytls.probing.upgrades import Hints, Step, steps
 from whytls.wire.hello import change
-from whytls.wire.registry import alert_name, scheme_name, suite_name, version_name
-from whytls.wire.value import Alert, ClientHello
+from whytls.wire.registry import TLS13, alert_name, scheme_name, suite_name, version_name
+from whytls.wire.value import Alert, ClientHello, EncryptedExtensions
 
 MOST = 20  # connections for one verdict
 _BEFORE, _AFTER, _CONFIRMATIONS = 2, 2, 2
@@ -136,12 +136,11 @@ async def replay(
         return None
     run = _Run(prober, replayable(hello), _ending(handshake, context), identity)
     if not over_hello(handshake, context):
-        return await run.carried_on()
+        return await run.carried_on(handshake)
     stopped = await run.control(_BEFORE)
     if stopped != "found":
         return run.result(stopped)
-    tried = steps(run.hello, hints(handshake, context, names))
-    found = await run.search(tried, _room(most))
+    found = await run.search(steps(run.hello, hints(handshake, context, names)), _room(most))
     if not found.minimal:
         await run.again(1)
         return run.result("nothing-helps" if found.complete else "bound", found)
@@ -233,7 +232,7 @@ class _Run:
         if group is None and exchange is not None:
             group = exchange.group
         scheme = attempt.proofs.scheme or (exchange.signature_scheme if exchange is not None else None)
-        return Heard(True, attempt.handshake.version, answer.cipher_suite if answer else None, group, scheme)
+        return Heard(True, attempt.handshake.version, answer.cipher_suite if answer else None, group, scheme, _application(attempt))
 
     async def confirm(self, minimal: Question) -> None:
         """The change and the control in turns; the last change to the end of the handshake."""
@@ -253,10 +252,17 @@ class _Run:
                 await self.again(1)
                 self.contradictions += self.reproduced == before
 
-    async def carried_on(self) -> Replayed:
+    async def carried_on(self, handshake: Handshake) -> Replayed:
         """The handshake to its end in place of the client."""
         self.whole, _ = await self.send((), "finish")
-        return self.result("unreachable" if self.unreachable else "carried-on")
+        if self.unreachable:
+            return self.result("unreachable")
+        found = self.result("carried-on")
+        chain, today = handshake.server_chain, self.whole.handshake.server_chain
+        if chain and today and chain != today:
+            other = f"replay: {self.prober.label} shows another certificate chain today than in the recording"
+            found = found._replace(warnings=(*found.warnings, other))
+        return found
 
     # -------------------------------------------------------------- the result
 
@@ -295,6 +301,12 @@ def _altered(change: Change) -> Altered:
 def _passed(attempt: Attempt) -> bool:
     """Whether the server sent its whole flight; what we cannot go on with (a cipher that no library has) it had accepted."""
     return attempt.accepted or attempt.end == "beyond"
+
+
+def _application(attempt: Attempt) -> str | None:
+    """The application protocol that the server chose."""
+    hidden = (e.value.alpn for e in attempt.handshake.events if isinstance(e.value, EncryptedExtensions))
+    return (attempt.answer.alpn if attempt.answer is not None else None) or next(hidden, None)
 
 
 def _unoffered(attempt: Attempt) -> str:
@@ -366,17 +378,20 @@ def _warnings(run: _Run, stopped: Stopped) -> tuple[str, ...]:
 # ------------------------------------------------------------------ what it says to the verdict
 
 
-def judged_with(handshake: Handshake, context: Context, replayed: Replayed) -> Context:
-    """The context in which the captured handshake is judged now.
+def judged_with(handshake: Handshake, context: Context, replayed: Replayed) -> tuple[Handshake, Context]:
+    """The captured handshake and its context as they are judged now (``verdict.judge``).
 
     What the server shows today stands beside a chain that TLS 1.3 hides as its keystore would; the record's size tells whether it is
-    what was sent then (``inference/stand_in.py``).
+    what was sent then (``inference/stand_in.py``). What it asks of the client stands in for the request that TLS 1.3 hides.
     """
     context = context._replace(replayed=replayed)
-    shown = replayed.carried_on
-    if shown is None or handshake.server_chain is not None or context.server_stores.keystore is not None or not shown.handshake.server_chain:
-        return context
-    chain = shown.handshake.server_chain
-    place = f"shown by {replayed.target} today, attempt {shown.attempt}"
-    keystore = Keystore(replayed.target, (KeyEntry(chain, place),), chain)
-    return context._replace(server_stores=AtRest(keystore, context.server_stores.truststore))
+    shown = replayed.carried_on.handshake if replayed.carried_on is not None else None
+    if shown is None or replayed.carried_on is None or (handshake.version or 0) < TLS13:
+        return handshake, context
+    if handshake.certificate_request is None and shown.certificate_request is not None:
+        handshake = handshake._replace(certificate_request=shown.certificate_request)
+    if handshake.server_chain is None and context.server_stores.keystore is None and shown.server_chain:
+        place = f"what {replayed.target} shows today (attempt {replayed.carried_on.attempt})"
+        keystore = Keystore(replayed.target, (KeyEntry(shown.server_chain, place),), shown.server_chain)
+        context = context._replace(server_stores=AtRest(keystore, context.server_stores.truststore))
+    return handshake, context

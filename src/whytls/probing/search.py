@@ -42,6 +42,7 @@ class Heard(NamedTuple):
     cipher_suite: int | None = None
     group: int | None = None
     scheme: int | None = None  # by which the server signed
+    alpn: str | None = None
 
 
 class Found(NamedTuple):
@@ -282,12 +283,14 @@ def narrowed(changes: Question, hello: ClientHello, heard: Heard) -> Question:
 
 def _useful(change: Change, hello: ClientHello, heard: Heard) -> tuple[int | str, ...]:
     """Of what the change adds: what the server chose; nothing, where it chose what the hello had offered itself; all, where it is not seen."""
-    chosen, had = {
+    answers: dict[Aspect, tuple[int | str | None, Sequence[int | str]]] = {
         "version": (heard.version, hello.versions),
         "suite": (heard.cipher_suite, hello.cipher_suites),
         "group": (heard.group, hello.groups or ()),
         "signature": (heard.scheme, hello.signature_algorithms or ()),
-    }.get(change.aspect, (None, ()))
+        "alpn": (heard.alpn, hello.alpn or ()),
+    }
+    chosen, had = answers.get(change.aspect, (None, ()))
     if chosen is None:
         return change.values
     if chosen in change.values:
