@@ -142,7 +142,7 @@ class Prober:
             said.add("fin", "server")
             client.end = "reached" if client.application else "closed"
         elif said.bytes["server"] + len(data) > self.limits.most_bytes:
-            client.end = "endless"
+            client.overwhelmed()
         else:
             reply = client.receive(data)
             if reply:

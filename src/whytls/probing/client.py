@@ -149,8 +149,8 @@ class Client:
         for record in cut.records:
             self._first = False
             self._record(record, self._data[record.start : record.end])
-            if self.said.full:
-                self._channel.stop("endless")
+            if self.said.full and not self.end:
+                self.overwhelmed(record.content_type)
             if self.end:
                 return b""
         rest = self._data[cut.end :]
@@ -158,6 +158,13 @@ class Client:
             self._unreadable(rest, cut)
         self._data = rest
         return self._channel.taken()
+
+    def overwhelmed(self, content_type: int = APPLICATION_DATA) -> None:
+        """It says more than is read, and comes no further."""
+        if not self.settled:
+            said = f"{self.said.bytes['server']} bytes in {len(self.said.events)} events, and no end"
+            self.said.add("malformed", "server", MalformedMessage(content_type, said))
+        self._channel.stop("endless")
 
     def farewell(self) -> bytes:
         """What to send before the connection is closed: close_notify, where the handshake was finished."""
@@ -190,6 +197,9 @@ class Client:
             if kind == APPLICATION_DATA:
                 self._data_of_server(body, record)
                 return
+        if not body and kind in (CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE):  # RFC 5246 section 6.2.1: and a stream of them would have no end
+            self._malformed(kind, Malformed("an empty record"))
+            return
         self._content(kind, body)
 
     def _in_the_clear(self, kind: int, body: bytes) -> bool:
@@ -320,8 +330,7 @@ class Client:
 
         channel = self._channel
         if self.said.retried_hello is not None:
-            channel.stop("foreign", "a second HelloRetryRequest")
-            return
+            raise Malformed("a second HelloRetryRequest")  # RFC 8446 section 4.1.4
         length = len(message_body(self.hello)) + 4
         first, request = bytes(channel.messages[:length]), bytes(channel.messages[length:])
         hello = with_extension(self.hello, _EARLY_DATA, None)._replace(early_data=False)

@@ -40,8 +40,8 @@ class Conversation:
 
     @property
     def full(self) -> bool:
-        """Whether there are as many events as one attempt may have."""
-        return len(self.events) >= self._most
+        """Whether there are as many events as one attempt may have, but for a last one that says so."""
+        return len(self.events) >= self._most - 1
 
     @property
     def version(self) -> int | None:
