@@ -17,10 +17,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import whytls  # noqa: E402
 from lab.live.confusing import CONFUSING, NAME  # noqa: E402
 from lab.live.papers import Papers, papers  # noqa: E402
 from lab.live.serve import TLS12, TLS13, Running, Serve, running  # noqa: E402
+
+import whytls  # noqa: E402
 from whytls.cli.main import main  # noqa: E402
 
 SCHEMA = json.loads((ROOT / "docs/schema/probes-1.json").read_text())

@@ -42,7 +42,11 @@ class ReplayReport:
 def lines_of(redone: Redone, style: Style = PLAIN, *, verbose: bool = False) -> list[str]:
     """One replay as lines: the verdict as diagnose gives it, then what was sent and what came of it."""
     d = redone.diagnosis
-    recorded = d._replace(evidence=tuple(said for said in d.evidence if " attempt " not in said.file))  # the attempts are told below
+    told = redone.replayed.warnings if redone.replayed is not None else ()
+    # What the attempts show is told below.
+    recorded = d._replace(
+        evidence=tuple(said for said in d.evidence if " attempt " not in said.file), warnings=tuple(w for w in d.warnings if w not in told)
+    )
     lines = block(recorded if redone.replayed is not None else d, style, verbose=verbose)
     if redone.note:
         return [*lines, *style.tint(style.fit(visible(redone.note), "  "), "yellow")]
@@ -52,7 +56,7 @@ def lines_of(redone: Redone, style: Style = PLAIN, *, verbose: bool = False) -> 
     was = f"by the recording alone: {redone.before.cause} ({redone.before.confidence})"
     return [
         *lines, "", *style.tint(style.fit(f"replayed at {visible(redone.target)}", "  "), "bold"), *_control(redone.replayed, style),
-        *_found(redone.replayed, style), *_alone(redone.replayed, style, verbose), *_carried_on(redone.replayed, style),
+        *_warned(redone.replayed, style), *_found(redone.replayed, style), *_alone(redone.replayed, style, verbose), *_carried_on(redone.replayed, style),
         *(style.fit(was, "  ") if changed else []),
         *style.tint([f"  sent in {many(redone.connections, 'connection')}, {redone.seconds:.2f} s"], "dim"),
     ]  # fmt: skip
@@ -65,6 +69,12 @@ def _control(replayed: Replayed, style: Style) -> Iterator[str]:
     outcome = f" ({visible(first.outcome)})" if first is not None else ""
     text = f"the captured ClientHello failed as recorded {replayed.reproduced} of {many(replayed.controls, 'time')}{outcome}"
     yield from style.fit(text, "  · ", "    ")
+
+
+def _warned(replayed: Replayed, style: Style) -> Iterator[str]:
+    """Why it says nothing, or less."""
+    for warning in replayed.warnings:
+        yield from style.tint(style.fit(f"note: {visible(warning.removeprefix('replay: '))}", "  ", "    "), "yellow")
 
 
 def _found(replayed: Replayed, style: Style) -> Iterator[str]:

@@ -123,7 +123,7 @@ class Replays:
         target, replayed, seconds = self._known[key]
         if replayed is None:
             return Redone(name, target, diagnosis, diagnosis, note="nothing was done again: the handshake did not fail on the wire")
-        return Redone(name, target, _anew(handshake, judged_with(handshake, context, replayed), replayed), diagnosis, replayed, seconds)
+        return Redone(name, target, _anew(handshake, context, replayed), diagnosis, replayed, seconds)
 
     def redo_if_allowed(self, diagnosis: Diagnosis) -> Redone:
         """The same; one that goes nowhere says why in its note."""
@@ -180,6 +180,6 @@ def _alike(handshake: Handshake, context: Context, target: Target) -> tuple[obje
 def _anew(handshake: Handshake, context: Context, replayed: Replayed) -> Diagnosis:
     from whytls.verdict import judge
 
-    diagnosis = judge(handshake, context).diagnosis
+    diagnosis = judge(*judged_with(handshake, context, replayed)).diagnosis
     new = tuple(warning for warning in replayed.warnings if warning not in diagnosis.warnings)
-    return diagnosis._replace(warnings=(*diagnosis.warnings, *new))
+    return diagnosis._replace(warnings=(*new, *diagnosis.warnings))  # first: the short form shows one
