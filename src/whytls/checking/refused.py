@@ -45,7 +45,7 @@ def as_problem(diagnosis: Diagnosis, level: Level = "failure") -> Problem | None
     if diagnosis.cause is None or diagnosis.cause_class is None:
         return None
     fix: Fix | None = diagnosis.fix
-    decide = next((a.would_decide for a in diagnosis.alternatives if a.would_decide), "")
+    decide = next((a.would_decide for a in diagnosis.alternatives if a.would_decide), "").partition("; or whytls ")[0]  # that was done just now
     others = tuple(f"or {a.cause} ({a.confidence})" for a in diagnosis.alternatives[:3])
     return Problem(
         level, diagnosis.cause, diagnosis.cause_class, diagnosis.title.rstrip("."), diagnosis.confidence or "possible", diagnosis.owners,
