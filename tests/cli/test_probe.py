@@ -200,6 +200,17 @@ def test_a_client_certificate_opens_the_door(said: Said, issued: Papers, stack: 
 
 
 @pytest.mark.stacks
+def test_a_name_that_the_server_does_not_have_is_the_failure(said: Said, issued: Papers) -> None:
+    pair = issued.server(NAME)
+    serve = Serve("openssl", (issued.server("default.maple.test"),), names={NAME: (pair,)}, unknown_name="reject")
+    with running(serve) as server:
+        code, out, _ = said(place(server), "--name", "api.maple.test")
+    assert code == 1
+    assert out.splitlines()[0] == f"✗ {place(server)}   sni-unknown   proven"
+    assert "with server_name api.maple.test it answers unrecognized_name (112)" in out
+
+
+@pytest.mark.stacks
 def test_named_clients_are_asked_for_in_earnest(said: Said, issued: Papers) -> None:
     with running(Serve("openssl", (issued.server(NAME),), versions=(TLS13,))) as server:
         code, out, _ = said(place(server), "--name", NAME, "--client", "java-17", "--client", "openssl-1.0.2", "--format", "json")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from whytls.probing.asking import alert_of
 from whytls.probing.attempt import Prober
 from whytls.probing.inventory import inventory
-from whytls.probing.result import Inventory
+from whytls.probing.result import Inventory, NameAsked, Refused
 from whytls.probing.target import Target, Where
 
 if TYPE_CHECKING:
@@ -29,7 +30,16 @@ async def asked(text: str, target: Target, where: Where, wanted: Wanted) -> Aske
     """
     prober = Prober(where.family, where.address, text, wanted.limits, target=target, where=where, identity=wanted.identity)
     found = await inventory(prober, target.server_name, target=text, without=wanted.without)
-    return Asked(target, prober, found._replace(address=str(where)))
+    return Asked(target, prober, _with_the_name(found, target.server_name)._replace(address=str(where)))
+
+
+def _with_the_name(found: Inventory, server_name: str | None) -> Inventory:
+    """The inventory of a server that refuses the name, and so was asked without it: that stands among its names."""
+    if found.server_name == server_name or server_name is None or not found.attempts:
+        return found
+    first = found.attempts[0]
+    refused = NameAsked("right", server_name, first.number, refused=Refused(first.number, first.end, alert_of(first.handshake.events)))
+    return found._replace(server_name=server_name, names=(refused, *found.names))
 
 
 def told(found: Asked) -> Inventory:
