@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from whytls.checking.at_hand import AtHand
 from whytls.checking.judge import Judge
-from whytls.checking.refused import as_problem, decisive, diagnosis_of
+from whytls.checking.refused import as_problem, diagnosis_of
 from whytls.checking.result import Ask, CheckResult
 from whytls.pki.certificate import read
 from whytls.pki.name import text as name_text
@@ -128,7 +128,8 @@ def _without_name(found: Shown) -> Iterator[str]:
 
 def without_chain(endpoint: Address, found: Shown, asked: Ask) -> CheckResult:
     """Nothing was shown: the verdict on the handshake, as ``whytls diagnose`` would give it."""
-    attempt = decisive(found.attempts) or (found.attempts[0] if found.attempts else None)
+    failed = (attempt for attempt in found.attempts if attempt.handshake.outcome == "failed")
+    attempt = next(failed, found.attempts[0] if found.attempts else None)  # the first is what today's clients meet
     problem = as_problem(diagnosis_of(found.attempts, attempt, asked.at)) if attempt is not None else None
     place = Place(str(endpoint))
     notes = () if problem is not None else ("it shows no certificate",)

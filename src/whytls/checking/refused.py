@@ -36,8 +36,14 @@ def diagnosis_of(
 
 
 def decisive(attempts: Sequence[Attempt]) -> Attempt | None:
-    """The attempt to be judged where nothing was accepted: the first that failed, for it is the broadest."""
-    return next((attempt for attempt in attempts if not attempt.accepted and attempt.handshake.outcome == "failed"), None)
+    """The attempt to be judged where nothing was accepted: of those that failed the one that offered most, the first of them."""
+    failed = [attempt for attempt in attempts if not attempt.accepted and attempt.handshake.outcome == "failed"]
+    return max(failed, key=_breadth) if failed else None
+
+
+def _breadth(attempt: Attempt) -> tuple[int, int, int]:
+    hello = attempt.handshake.client_hello
+    return (0, 0, -attempt.number) if hello is None else (hello.max_version, len(hello.cipher_suites), -attempt.number)
 
 
 def as_problem(diagnosis: Diagnosis, level: Level = "failure") -> Problem | None:

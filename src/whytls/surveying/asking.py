@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from whytls.probing.asking import alert_of
+from whytls.probing.asking import Asker, Ended, alert_of
 from whytls.probing.attempt import Prober
 from whytls.probing.inventory import inventory
 from whytls.probing.result import Inventory, NameAsked, Refused
 from whytls.probing.target import Target, Where
+from whytls.probing.why import modern
 
 if TYPE_CHECKING:
     from whytls.surveying.run import Wanted
@@ -30,7 +31,18 @@ async def asked(text: str, target: Target, where: Where, wanted: Wanted) -> Aske
     """
     prober = Prober(where.family, where.address, text, wanted.limits, target=target, where=where, identity=wanted.identity)
     found = await inventory(prober, target.server_name, target=text, without=wanted.without)
+    if not any(attempt.completed or attempt.handshake.server_chain is not None for attempt in prober.attempts):
+        await _further(prober, target.server_name)
     return Asked(target, prober, _with_the_name(found, target.server_name)._replace(address=str(where)))
+
+
+async def _further(prober: Prober, server_name: str | None) -> None:
+    """A server that chose and never showed a certificate: once more as today's clients do, to the end of its flight."""
+    if any(attempt.accepted for attempt in prober.attempts):
+        try:
+            await Asker(prober, server_name).asked(modern()._replace(deep=True))
+        except Ended:
+            pass  # it is gone, or the bounds are reached: what was learned until then is told
 
 
 def _with_the_name(found: Inventory, server_name: str | None) -> Inventory:

@@ -35,8 +35,9 @@ def surveyed(
     results = judged(inventory, asked)
     said = names_said(inventory)
     diagnosis, problems = None, list[Problem]()
-    if not accepts or said.habit == "unknown-name":
-        attempt = decisive(inventory.attempts) if not accepts else _of_the_name(inventory)
+    unserved = not accepts or not _goes_on(inventory)
+    if unserved or said.habit == "unknown-name":
+        attempt = decisive(inventory.attempts) if unserved else _of_the_name(inventory)
         diagnosis = diagnosis_of(inventory.attempts, attempt, asked.at, asked.anchors) if attempt is not None else None
         found = as_problem(diagnosis) if diagnosis is not None else None
         problems += [found] if found is not None else []
@@ -46,6 +47,13 @@ def surveyed(
         inventory.target, inventory, asked.at, _grave_first(problems), weaknesses(inventory) if accepts else (), results, said, tuple(clients),
         tuple(differences), compared_with, tuple(presented), diagnosis, tuple(_notes(inventory, results, said)),
     )  # fmt: skip
+
+
+def _goes_on(inventory: Inventory) -> bool:
+    """Whether it went beyond its choice in any attempt: showed a certificate, or came to the end. Else nobody knows what the choice is worth."""
+    return any(attempt.completed or attempt.handshake.server_chain is not None for attempt in inventory.attempts) or not any(
+        attempt.handshake.outcome == "failed" for attempt in inventory.attempts if attempt.answer is not None
+    )
 
 
 def _of_the_name(inventory: Inventory) -> Attempt | None:
