@@ -2,8 +2,8 @@
 
 How it chooses is what the stacks' sources say. The version first; then the first suite, in its own order or in the client's, for which
 everything else is there (a certificate, a signature scheme, a group, and for ECDSA the certificate's curve among the groups); then group
-and scheme, in its own order or in the client's. Where OpenSSL looks for a suite that can be used, others (``blind``) take the first
-that both know, and break off when the rest is missing.
+and scheme, in its own order or in the client's. Where OpenSSL looks for a suite that can be used, others choose blindly: HAProxy its certificate
+(``certificate_first``), GnuTLS a suite for which it has no key (``poison``), Java what it then breaks off over (``broken``).
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Model:
     most_suites: int = 1000  # longer lists are refused
     alert: int | None = 40  # with which it refuses; None: it closes
     broken: frozenset[int] = frozenset()  # it chooses these and breaks off
+    poison: frozenset[int] = frozenset()  # it chooses these, and refuses
+    certificate_first: bool = False  # who offers any ECDSA suite is given the ECDSA certificate, and nothing else
     tail: list[Offer] = field(default_factory=list, compare=False)
 
     # -------------------------------------------------------------- what is true
@@ -46,7 +48,8 @@ class Model:
     def accepts(self, version: int) -> list[int]:
         """The suites of a version that a client with everything can have, in the server's order."""
         full = Offer("", (version,), (), groups_for(version), SCHEMES_OFFERED)
-        return [s for s in self.suites.get(version, ()) if s in suites_for(version) and self._usable(s, version, full) and s not in self.broken]
+        known = [s for s in self.suites.get(version, ()) if s in suites_for(version) and s not in self.broken | self.poison]
+        return [s for s in known if self._usable(s, version, full._replace(suites=(s,)))]
 
     def has_groups(self, version: int) -> list[int]:
         """The groups that a client can have of it in a version, in its own order.
@@ -78,7 +81,7 @@ class Model:
             return self._refuse(number, 70 if not common else self.alert)
         version = common[0]
         known = [s for s in _ordered(self.suites[version], offer.suites, self.order) if self._usable(s, version, offer)]
-        if not known:
+        if not known or known[0] in self.poison:
             return self._refuse(number, self.alert)
         suite = known[0]
         if suite in self.broken:
@@ -103,7 +106,10 @@ class Model:
 
     def _usable(self, suite: int, version: int, offer: Offer) -> bool:
         facts = suite_facts(suite)
-        if facts.authentication in CERTIFICATES and facts.authentication not in self.certificates:
+        certificates = self.certificates
+        if self.certificate_first and "ECDSA" in certificates and any(suite_facts(s).authentication == "ECDSA" for s in offer.suites):
+            certificates = frozenset(("ECDSA",))
+        if facts.authentication in CERTIFICATES and facts.authentication not in certificates:
             return False
         if version > SSL3 and (_elliptic(suite) or version == TLS13) and not set(self._groups(version)) & set(offer.groups):
             return False

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from probing.model_server import Model, ask, models
 from whytls.probing.elimination import Elimination
-from whytls.probing.offer import offer, suites_for
+from whytls.probing.offer import offer, suites_for, usual
 from whytls.probing.pool import kind_of
 from whytls.wire.registry import SSL3, TLS12, TLS13, suite_number
 
@@ -85,6 +85,32 @@ def test_servers_that_do_not_read_long_lists(model: Model, most: int, data: st.D
     assert sorted(found.ranked) == sorted(truth)
     if found.server_order and len(truth) <= most:
         assert found.ranked == truth
+
+
+UNUSUAL = [suite for suite in suites_for(TLS12) if not usual(suite)]
+
+
+@settings(max_examples=200)
+@given(models(), st.sets(st.sampled_from(UNUSUAL), max_size=5), st.booleans(), st.data())
+def test_what_a_blind_choice_hides_is_found(model: Model, poison: set[int], certificate_first: bool, data: st.DataObject) -> None:
+    version = data.draw(st.sampled_from(sorted(model.suites)))
+    listed = data.draw(st.permutations([*model.suites[version], *(suite for suite in poison if suite not in model.suites[version])]))
+    certificates = frozenset(("RSA", "ECDSA")) if certificate_first else model.certificates
+    blind = replace(
+        model, suites={**model.suites, version: tuple(listed)}, poison=frozenset(poison), certificates=certificates,
+        certificate_first=certificate_first, broken=frozenset(),
+    )  # fmt: skip
+    found = Elimination(offer(version, suites_for(version)), data.draw(JOINT))
+    ask(blind, found.suites())
+    before = set(found.accepted)
+    hidden, questions = ask(blind, found.hidden())
+    assert questions <= 2
+    if hidden:
+        ask(blind, found.by_authentication())
+    truth = {suite for suite in blind.accepts(version) if usual(suite)}
+    assert {suite for suite in found.accepted if usual(suite)} == truth
+    assert before <= found.accepted
+    assert set(found.ranked) == found.accepted
 
 
 OPENSSL = numbers(

@@ -331,6 +331,8 @@ class Client:
         channel = self._channel
         if self.said.retried_hello is not None:
             raise Malformed("a second HelloRetryRequest")  # RFC 8446 section 4.1.4
+        if self.hello.sslv2:
+            raise Malformed("a HelloRetryRequest to a hello in SSLv2's form, which offers no TLS 1.3")
         length = len(message_body(self.hello)) + 4
         first, request = bytes(channel.messages[:length]), bytes(channel.messages[length:])
         hello = with_extension(self.hello, _EARLY_DATA, None)._replace(early_data=False)

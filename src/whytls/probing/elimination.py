@@ -130,9 +130,10 @@ class Elimination:
         """Whether there are suites that the server would take, and did not choose while others were offered, too."""
         plain = [suite for suite in self._left if usual(suite)]
         known = {kind_of(suite).authentication for suite in self.accepted}
-        others = tuple([suite for suite in plain if kind_of(suite).authentication not in known])
+        in_the_way = known if "RSA" in known else known | {"ECDSA"}
+        others = tuple([suite for suite in plain if kind_of(suite).authentication not in in_the_way])
         same = tuple([suite for suite in plain if kind_of(suite).authentication in known])
-        asked = [(others, "without " + ", ".join(sorted(known)))]
+        asked = [(others, "without " + ", ".join(sorted(in_the_way)))]
         if self.server_order is not False:  # who takes the client's order had the unusual ones offered behind these
             asked.append((same, "without all other authentications"))
         for suites, words in asked:

@@ -24,7 +24,7 @@ from whytls.probing.why import Why, why
 from whytls.wire.registry import SSL2, SSL3, TLS12, TLS13, suite_facts, version_name
 
 Progress = Callable[[Attempt], None]
-INAPPROPRIATE_FALLBACK = 86
+INAPPROPRIATE_FALLBACK, PROTOCOL_VERSION = 86, 70
 FEWEST = 15  # suites that are offered at once at least
 _X25519 = 0x001D
 _FOR_CERTIFICATES = (0xC02B, 0xC02F)  # ECDHE with ECDSA and with RSA
@@ -146,11 +146,11 @@ class Survey:
 
     async def _hidden(self) -> None:
         """Suites that others were in the way of; the highest version before TLS 1.3 stands for all of them."""
-        lead = self.lead
+        old = [found for version, found in self.versions.items() if SSL3 < version <= TLS12 and _is_known(found)]
+        lead = self.lead or next(iter(old if not self.accepted else ()), None)
         if lead is None or self._most or not await self.asker.carry(lead.hidden()):
             return
         self.warnings.append("the server chooses what it then refuses; its cipher suites were asked by authentication")
-        old = [self.versions[version] for version in self.accepted if SSL3 <= version <= TLS12]
         await _together([self.asker.carry(found.by_authentication()) for found in old])
 
     async def _lists(self) -> None:
@@ -283,6 +283,11 @@ class Survey:
         if found is None:
             return VersionFound(version, refused=self.refused[version])
         return VersionFound(version, tuple(found.ranked), found.server_order, found.refused, tuple(sorted(found.dh_bits)))
+
+
+def _is_known(found: Elimination) -> bool:
+    """Whether the server may have the version: it accepts something of it, or its refusal does not say that it is the version."""
+    return bool(found.accepted) or (found.refused is not None and found.refused.alert not in (None, PROTOCOL_VERSION))
 
 
 def _in_order(found: Elimination) -> tuple[int, ...]:
