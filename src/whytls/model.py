@@ -376,6 +376,7 @@ class Replayed(NamedTuple):
     reproduced: int = 0  # how often it failed as it had in the recording
     minimal: tuple[Altered, ...] = ()  # the smallest change with which it goes through
     shown_minimal: bool = False  # each of them was left out, and it failed
+    rivals_untried: bool = False  # the bound left no room for another change that could have been enough as well
     confirmed: int = 0  # how often it went through so, besides the first time
     contradictions: int = 0  # answers that differed from an earlier one to the same hello
     alone: tuple[Tried, ...] = ()  # other changes, each tried alone, that did not help
@@ -396,8 +397,8 @@ class Replayed(NamedTuple):
         A newer version is no rival: the hello went through in a version of its own, so that the versions are not what is wrong.
         """
         rivals = {a.dimension for t in self.also for a in t.changes if a.lacked} - self.dimensions - {"version"}
-        steady = self.controls >= 2 and self.reproduced == self.controls and not self.contradictions
-        return steady and self.confirmed >= 2 and self.shown_minimal and len(self.dimensions) == 1 and not rivals
+        steady = self.controls >= 2 and self.reproduced == self.controls and not self.contradictions and self.confirmed >= 2
+        return steady and self.shown_minimal and len(self.dimensions) == 1 and not rivals and not self.rivals_untried
 
 
 class Context(NamedTuple):

@@ -110,7 +110,7 @@ def replayed(*minimal: Altered, certain: bool = True) -> Know:
     helped = Tried(minimal, 4, True, "TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", attempt)
     other = Tried((Altered("alpn", "adding ALPN h2"),), 5, False, "fatal handshake_failure", attempt)
     found = Replayed(
-        "server.example.test:443", "found", 4, 4 if certain else 3, minimal, True, 2, 0, (other,), (), (control, helped, other),
+        "server.example.test:443", "found", 4, 4 if certain else 3, minimal, True, confirmed=2, alone=(other,), tried=(control, helped, other),
     )  # fmt: skip
     return lambda pki: {"replayed": found}
 

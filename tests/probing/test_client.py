@@ -16,6 +16,7 @@ from whytls.probing.facts import Resume
 from whytls.probing.flight13 import Flight13
 from whytls.probing.shares import own_shares
 from whytls.probing.signatures import scheme_for, signed, verified
+from whytls.wire.framing import MAX_MESSAGE
 from whytls.wire.hello import make
 from whytls.wire.message import Certificate, CertificateRequest, ClientHello, EncryptedExtensions, EncryptedRecord, Extension
 from whytls.wire.protection import protection_13
@@ -455,3 +456,31 @@ def test_an_sslv2_hello_is_answered_in_tls() -> None:
     assert data[0] & 0x80
     client.receive(record(22, server_hello(0x0301, 0x2F) + message(14, b"")))
     assert client.end in ("beyond", "foreign")
+
+
+def test_a_finished_out_of_place_is_malformed_whatever_the_suite() -> None:
+    for suite in (0xC02F, 0xC060, 0xFFFE):
+        client = Client(hello(0x0303), Conversation("", 512), "finish")
+        client.start()
+        client.receive(record(22, server_hello(0x0303, suite) + message(20, bytes(12))))
+        assert (client.end, client.words) == ("foreign", "a Finished before ChangeCipherSpec")
+
+
+def test_a_second_server_hello_is_malformed() -> None:
+    client = Client(hello(0x0303), Conversation("", 512), "finish")
+    client.start()
+    client.receive(record(22, server_hello(0x0303, 0xC02F) * 2))
+    assert (client.end, client.words) == ("foreign", "a second ServerHello")
+
+
+def test_numbers_that_would_take_for_ever_are_refused() -> None:
+    import time
+
+    began = time.monotonic()
+    huge = b"\xff" * 0xFFF0
+    client = Client(hello(0x0303, suites=(0x9E,)), Conversation("", 512), "finish")
+    client.start()
+    parameters = vectors(2, huge, b"\x02", huge[:-1])
+    client.receive(record(22, server_hello(0x0303, 0x9E) + message(12, parameters[:MAX_MESSAGE]) + message(14, b"")))
+    assert client.end == "foreign"
+    assert time.monotonic() - began < 1.0

@@ -226,3 +226,14 @@ def test_java_7_needs_what_a_real_upgrade_brings_along() -> None:
     assert found.minimal[0].text == "adding TLS 1.2"
     assert found.dimensions == {"version"}
     assert judged(handshake, found).cause == "protocol-mismatch"
+
+
+def test_with_less_room_nothing_is_claimed_that_was_not_tried() -> None:
+    hello, model, _ = CASES["one suite"]
+    handshake = failed(hello)
+    for most in range(7, MOST):
+        found = done(handshake, Acting(like(model)), most=most)
+        assert len(found.tried) <= max(most, 7)
+        if found.certain:
+            assert not found.rivals_untried
+            assert most > 12, "four controls, two confirmations, and the other dimensions"

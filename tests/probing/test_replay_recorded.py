@@ -108,7 +108,8 @@ def test_what_tls13_hides_of_a_certificate_is_what_the_server_shows_today(client
     expired = issued.server("old.maple.test", days=(-90, -5))
     with running(Serve("nginx", (expired,), (TLS13,))) as server:
         command = {
-            "openssl": (*S_CLIENT, "-connect", f"127.0.0.1:{server.port}", "-servername", "old.maple.test", "-CAfile", issued.anchor, "-verify_return_error"),
+            "openssl": (*S_CLIENT, "-connect", f"127.0.0.1:{server.port}", "-servername", "old.maple.test", "-CAfile", issued.anchor,
+                        "-verify_return_error"),
             "gnutls": ("gnutls-cli", "--x509cafile", issued.anchor, "--sni-hostname", "old.maple.test", "--verify-hostname", "old.maple.test",
                        "-p", str(server.port), "127.0.0.1"),
         }[client]  # fmt: skip

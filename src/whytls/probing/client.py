@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from whytls.probing.shares import Shares
 
 MOST_APPLICATION = 16384  # bytes of the server's answer that are kept
+_MOST_WINDOW = 1 << 23  # bytes of memory that a frame of zstd can ask for (RFC 8878 section 3.1.1.1.2)
 _SHOWN = 512  # bytes of each of its records that the event shows
 _ENDING_WARNINGS = frozenset((0, 90))  # close_notify, user_canceled
 _CLOSE_NOTIFY = b"\x01\0"
@@ -312,6 +313,8 @@ class Client:
 
     def _chosen(self, answer: ServerHello) -> None:
         channel = self._channel
+        if self._flight is not None:
+            raise Malformed("a second ServerHello")
         channel.version = min(answer.version, 0x0303)
         if is_tls13(answer.version):
             from whytls.probing.flight13 import Flight13
@@ -329,7 +332,7 @@ class Client:
         from whytls.wire.secrets import after_retry, hash_of_suite
 
         channel = self._channel
-        if self.said.retried_hello is not None:
+        if self.said.retried_hello is not None or self._flight is not None:
             raise Malformed("a second HelloRetryRequest")  # RFC 8446 section 4.1.4
         if self.hello.sslv2:
             raise Malformed("a HelloRetryRequest to a hello in SSLv2's form, which offers no TLS 1.3")
@@ -374,7 +377,7 @@ def _decompressed(body: bytes) -> bytes | None:
         elif algorithm == 3:
             import zstandard
 
-            with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+            with zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW).stream_reader(data) as reader:
                 found = reader.read(length)
         else:
             return None

@@ -10,7 +10,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from whytls.exceptions import Malformed
-from whytls.probing.groups import Agreement, finite, offer
+from whytls.probing.groups import MOST_BITS, Agreement, finite, offer
 from whytls.wire.cursor import Cursor
 from whytls.wire.registry import SSL3, TLS12
 
@@ -96,6 +96,8 @@ def _encrypted(key: Any, data: bytes) -> bytes:
     """PKCS#1 v1.5 (RFC 8017 section 7.2.1) as plain arithmetic: libraries refuse keys that are small or odd, which a probe has to meet."""
     numbers = key.public_numbers()
     size = (numbers.n.bit_length() + 7) // 8
+    if size * 8 > MOST_BITS or numbers.e.bit_length() > 64:
+        raise Malformed(f"an RSA key of {size * 8} bits with an exponent of {numbers.e.bit_length()}")
     room = size - 3 - len(data)
     if room < 8:
         raise Malformed(f"the server's RSA key of {numbers.n.bit_length()} bits is too short for a premaster secret")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from time import time_ns
 
+from whytls.exceptions import Malformed
 from whytls.model import EventKind
 from whytls.probing.channel import Channel
 from whytls.probing.exchange import Exchanged, Offered, answered, offered, with_certificate
@@ -102,6 +103,8 @@ class Flight12:
         self._channel.opening = protection(self._suite, self._version, self._keys()[1], self._encrypt_then_mac)
 
     def _finished(self, body: bytes) -> None:
+        if self._channel.opening is None:
+            raise Malformed("a Finished before ChangeCipherSpec")
         before = bytes(self._channel.messages[: -4 - len(body)])
         fits = body == finished(self._version, self._hash, self._master, "server", before)
         self.proofs = self.proofs._replace(finished=fits)

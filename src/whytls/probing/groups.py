@@ -36,6 +36,8 @@ _HYBRIDS = {0x11EB: (0x0017, 768), 0x11EC: (768, 0x001D), 0x11ED: (0x0018, 1024)
 _MLKEM_CIPHERTEXT = {768: 1088, 1024: 1568}
 _MLKEM_GROUPS = {0x0201: 768, 0x0202: 1024}
 
+MOST_BITS = 16384  # of a prime or modulus: what libraries take, and about as long as it can be waited for
+
 
 def offer(group: int) -> Agreement | None:
     """A fresh share of that group; None where the library has no such group."""
@@ -132,6 +134,8 @@ def finite(group: int, prime: int, generator: int, bits: int = 0) -> Agreement:
     Raises:
         Malformed: there is nothing to be agreed on with such a prime or generator.
     """
+    if prime.bit_length() > MOST_BITS:
+        raise Malformed(f"a Diffie-Hellman group of {prime.bit_length()} bits")
     if prime < 5 or not generator % prime > 1:
         raise Malformed(f"a Diffie-Hellman group of {prime.bit_length()} bits with the generator {generator % max(prime, 1)}")
     size = (prime.bit_length() + 7) // 8

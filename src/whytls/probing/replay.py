@@ -143,7 +143,7 @@ async def replay(
     found = await run.search(steps(run.hello, hints(handshake, context, names)), _room(most))
     if not found.minimal:
         await run.again(1)
-        return run.result("nothing-helps" if found.complete else "bound", found)
+        return run.result("bound" if found.untried else "nothing-helps", found)
     await run.confirm(found.minimal)
     return run.result("found", found)
 
@@ -276,6 +276,7 @@ class _Run:
             reproduced=self.reproduced,
             minimal=tuple(_altered(change) for change in found.minimal),
             shown_minimal=found.shown_minimal,
+            rivals_untried=found.rivals_untried,
             confirmed=self.confirmed,
             contradictions=self.contradictions,
             alone=tuple(t for t in alone if t is not None),

@@ -52,7 +52,16 @@ class Found(NamedTuple):
     shown_minimal: bool = False  # without any one of these it failed
     alone: tuple[Step, ...] = ()  # steps that were tried alone and did not help
     also: tuple[Step, ...] = ()  # other steps that are enough alone, by something else
-    complete: bool = True  # all steps were tried; False: the bound came first
+    untried: tuple[Step, ...] = ()  # steps for which the bound left no room
+
+    @property
+    def rivals_untried(self) -> bool:
+        """Whether a repair of another dimension could have been enough as well, for all that is known."""
+        dimensions = {change.dimension for change in self.minimal} | {"version"}
+        return any(step.repairs and step.lead.dimension in _OFFERED and step.lead.dimension not in dimensions for step in self.untried)
+
+
+_OFFERED = frozenset({"version", "suite", "group", "signature", "sni", "alpn"})  # the dimensions by which causes argue
 
 
 Question = tuple[Change, ...]
@@ -72,17 +81,19 @@ def search(hello: ClientHello, steps: Sequence[Step], most: int, together: int =
         main = _chosen(state, helped)
         found = yield from _smaller(state, main, _heard(state, main.changes))
         found = yield from _by_length(state, found)
+        later, more, untried = yield from _alone(state, untried, shrinking=False)  # with the room that is left
+        helped, failed = [*helped, *later], [*failed, *more]
         dimensions = {change.dimension for change in found.items}
         others = () if _pads(main) else helped  # where the length is what counts, whatever else made the hello longer helped for that
         also = tuple(_beside(state, step) for step in others if step is not main and not _made_use_of(state, step) <= dimensions)
-        return Found(found.items, found.minimal, tuple(failed), also, not untried)
+        return Found(found.items, found.minimal, tuple(failed), also, tuple(untried))
     union = yield from _together(state, steps)
     if not union:
-        return Found((), False, tuple(failed), (), not untried and not state.ended)
+        return Found((), False, tuple(failed), (), tuple(untried))
     needed = yield from _needed(state, union)
     merged = tuple(dict.fromkeys(change for step in needed.items for change in step.changes))
     found = yield from _smaller(state, Step(merged), _heard(state, merged))
-    return Found(found.items, found.minimal and needed.minimal, tuple(failed), (), not untried)
+    return Found(found.items, found.minimal and needed.minimal, tuple(failed), (), tuple(untried))
 
 
 class _Search:
@@ -115,13 +126,14 @@ class _Search:
 _Asking = Generator[Questions, tuple[Heard | None, ...], tuple[list[Step], list[Step], list[Step]]]
 
 
-def _alone(state: _Search, steps: Sequence[Step]) -> _Asking:
-    """The steps one by one: those that helped, those that did not, those that were not tried."""
+def _alone(state: _Search, steps: Sequence[Step], shrinking: bool = True) -> _Asking:
+    """The steps one by one: those that helped, those that did not, those that were not tried, for room is left for ``shrinking``."""
     helped: list[Step] = []
     failed: list[Step] = []
     rest = list(steps)
     while rest:
-        room = state.left - (_cost(_chosen(state, helped)) if helped else _FOR_SHRINKING)
+        kept = 0 if not shrinking else _cost(_chosen(state, helped)) if helped else _FOR_SHRINKING
+        room = state.left - kept
         if room <= 0:
             break
         batch, rest = rest[: min(state.together, room)], rest[min(state.together, room) :]

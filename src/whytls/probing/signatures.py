@@ -46,7 +46,7 @@ def public_key(certificate: bytes) -> PublicKeyTypes | None:
 
 def verified(key: PublicKeyTypes | None, scheme: int | None, data: bytes, signature: bytes) -> bool | None:
     """Whether that key made this signature; without a scheme as before TLS 1.2: RSA with MD5 and SHA-1, others with SHA-1."""
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature
 
     if key is None:
         return None
@@ -57,10 +57,10 @@ def verified(key: PublicKeyTypes | None, scheme: int | None, data: bytes, signat
         key.verify(signature, *arguments)  # type: ignore[union-attr]  # kinds without verify have no arguments
     except InvalidSignature:
         return False
-    except UnsupportedAlgorithm:
-        return None
     except ValueError:  # a signature that is none
         return False
+    except Exception:  # of many types, the library's "internal error" for keys beyond its bounds among them
+        return None
     return True
 
 
