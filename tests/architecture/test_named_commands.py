@@ -12,7 +12,7 @@ from whytls.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*(ROOT / "src/whytls").rglob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
-CALL = re.compile(r"\bwhytls (%s)((?: [^`\n\"';,:)]+)?)" % "|".join(COMMANDS))
+CALL = re.compile(rf"\bwhytls ({'|'.join(COMMANDS)})((?: [^`\n\"';,:)]+)?)")
 
 
 def calls() -> list[tuple[str, str, str]]:
@@ -34,5 +34,5 @@ def test_their_options_exist(command: str) -> None:
     module = import_module(f"whytls.cli.{command}")
     below = [import_module(f"whytls.cli.{file}").COMMAND for file in getattr(module, "BELOW", {}).values()]
     known = {flag for one in (module.COMMAND, *below) for option in one.options for flag in option.flags} | {"--help"}
-    unknown = {(where, word) for where, name, rest in calls() if name == command for word in re.findall(r" (--[a-z][a-z-]*)", rest) if word not in known}
-    assert not unknown
+    named = {(where, word) for where, name, rest in calls() if name == command for word in re.findall(r" (--[a-z][a-z-]*)", rest)}
+    assert not {(where, word) for where, word in named if word not in known}

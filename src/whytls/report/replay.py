@@ -56,7 +56,8 @@ def lines_of(redone: Redone, style: Style = PLAIN, *, verbose: bool = False) -> 
     was = f"by the recording alone: {redone.before.cause} ({redone.before.confidence})"
     return [
         *lines, "", *style.tint(style.fit(f"replayed at {visible(redone.target)}", "  "), "bold"), *_control(redone.replayed, style),
-        *_warned(redone.replayed, style), *_found(redone.replayed, style), *_alone(redone.replayed, style, verbose), *_carried_on(redone.replayed, style),
+        *_warned(redone.replayed, style), *_found(redone.replayed, style), *_alone(redone.replayed, style, verbose),
+        *_carried_on(redone.replayed, style),
         *(style.fit(was, "  ") if changed else []),
         *style.tint([f"  sent in {many(redone.connections, 'connection')}, {redone.seconds:.2f} s"], "dim"),
     ]  # fmt: skip

@@ -23,7 +23,7 @@ def different(here: Inventory, there: Inventory) -> tuple[Statement, ...]:
 
 def _statement(one: Difference, here: Inventory) -> Statement:
     about = f"{version_name(one.where)}: " if isinstance(one.where, int) else ""
-    told = _LISTS[one.subject] if one.subject in _LISTS else None
+    told = _LISTS.get(one.subject)
     text = _only(told[0], told[1], one) if told is not None else _PLAIN.get(one.subject, _plainly)(one)
     return Statement(one.subject, f"{about}{text}", _shown(one, here))
 
