@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from whytls.checking.pairs import PairResult
-    from whytls.checking.result import Ask
     from whytls.checking.run import Check
     from whytls.filters import Filters
     from whytls.pki.defect import Purpose
@@ -66,8 +65,10 @@ def diagnose(
     """
     if not paths:
         raise UsageError("there is nothing to read", hint="name a capture, a folder, or - for a pipe")
+    from whytls.pki.terms import anchors, moment
+
     who = _topology(router, message_processor, backend, topology)
-    known = _Known(_anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), _time(at))
+    known = _Known(anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), moment(at))
     return Run([str(p) for p in paths], who, known, all, filters, progress)
 
 
@@ -102,12 +103,13 @@ def check(
     if not sources:
         raise UsageError("there is nothing to check", hint="name a file, a folder, HOST:PORT, or system")
     from whytls.checking.run import Check, endpoint_of
+    from whytls.checking.terms import terms
 
-    asked = _ask(expect_host, purpose, trust, with_, crl, ocsp, at, warn_days, fetch_issuers, allow_private)
+    ask = terms(expect_host, purpose, trust, with_, crl, ocsp, at, warn_days, fetch_issuers, allow_private)
     named = [str(source) for source in sources]
     for source in named:
         endpoint_of(source)  # a call that cannot be is refused before anything is read
-    return Check(named, asked, password, key_password)
+    return Check(named, ask, password, key_password)
 
 
 def check_pair(
@@ -136,32 +138,11 @@ def check_pair(
         UsageError: a time, an alias or a pair is none.
     """
     from whytls.checking.pairs import pairs, roles_of
+    from whytls.checking.terms import terms
 
     roles = roles_of(as_, usage)
-    asked = _ask(host, roles.usage, None, with_, crl, ocsp, at, 0, False, False)
-    return pairs(str(presents), str(trusts), asked, roles, alias=presents_alias, passwords=(presents_password, trusts_password))
-
-
-def _ask(
-    host: str | None, purpose: Purpose | None, trust: str | None, with_: Sequence[str], crl: Sequence[str], ocsp: Sequence[str],
-    at: str | datetime | None, warn_days: int, fetch: bool, allow_private: bool,
-) -> Ask:  # fmt: skip
-    from time import time_ns
-
-    from whytls.checking.result import Ask
-    from whytls.pki.readers.revocation import read_revocation
-    from whytls.pki.store import read_store
-
-    if purpose not in (None, "server", "client"):
-        raise UsageError(f"{purpose!r} is no purpose", hint="server or client")
-    if host is not None and (not host or host.startswith("*") or any(sign in host for sign in "/ ") or (":" in host and host.count(":") == 1)):
-        raise UsageError(f"{host[:100]!r} is no host name", hint="a name or an address, without port: api.example.com")
-    if not 0 <= warn_days <= 36_500:
-        raise UsageError(f"{warn_days} is no number of days", hint="from 0 to 36,500")
-    when = _time(at)
-    given = [der for source in with_ for der in read_store(source).certificates]
-    said = tuple(found for source in (*crl, *ocsp) for found in read_revocation(source))
-    return Ask(when if when is not None else time_ns(), purpose, host, _anchors(trust), given, said, warn_days, fetch, allow_private)
+    ask = terms(host, roles.usage, None, with_, crl, ocsp, at, 0, False, False)
+    return pairs(str(presents), str(trusts), ask, roles, alias=presents_alias, passwords=(presents_password, trusts_password))
 
 
 def _topology(router: Sequence[str], message_processor: Sequence[str], backend: Sequence[str], file: str | None) -> Topology | None:
@@ -186,29 +167,6 @@ def _stores(keystore: Given, truststore: Given, password_env: Given, password_fi
     from whytls.stores import stores as read
 
     return read(keystore, truststore, password_env, password_file, file)
-
-
-def _anchors(trust: str | None) -> tuple[bytes, ...] | None:
-    if trust is None:
-        return None
-    from whytls.pki.store import read_anchors
-
-    return read_anchors(trust)
-
-
-def _time(at: str | datetime | None) -> int | None:
-    if at is None:
-        return None
-    from datetime import UTC, datetime
-
-    if isinstance(at, str):
-        try:
-            at = datetime.fromisoformat(at) if not at.isdigit() else datetime.fromtimestamp(int(at), UTC)
-        except (ValueError, OverflowError, OSError):
-            raise UsageError(f"{at!r} is no time", hint="for instance 2019-03-01, 2019-03-01T12:00:00Z, or seconds since 1970") from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return int(at.timestamp()) * 1_000_000_000
 
 
 class Run:

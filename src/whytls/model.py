@@ -296,6 +296,7 @@ class Diagnosis(NamedTuple):
     file: str = ""
     frame: int = 0  # the handshake's first frame: its number for --show and replay
     handshake: Handshake | None = None  # what was judged; never serialised
+    context: Context | None = None  # what it was judged with; never serialised
 
 
 NO_ENDING = Ending("tcp", "none", None)

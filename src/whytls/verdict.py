@@ -223,6 +223,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         file=handshake.file,
         frame=handshake.events[0].frame if handshake.events else 0,
         handshake=handshake,
+        context=context,
     )
 
 
@@ -342,4 +343,5 @@ def _not_failed(handshake: Handshake, context: Context, bugs: list[str]) -> Diag
         file=handshake.file,
         frame=handshake.events[0].frame if handshake.events else 0,
         handshake=handshake,
+        context=context,
     )

@@ -26,6 +26,7 @@ STEPS = (
     {"surveying"},
     {"gateway", "report"},
     {"api"},
+    {"live"},  # the public functions that contact servers; a replay begins with a diagnosis
     {"serve", "fleet"},
     {"cli"},
     {"__init__", "__main__"},

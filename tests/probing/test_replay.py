@@ -9,7 +9,7 @@ import pytest
 from acting import Acting, Answer, like
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from probing.refusing_server import ModelServer
+from refusing_server import ModelServer
 from test_search import CASES, HELLOS, NAMES, RSA, SERVER, SERVERS, java7, usual
 
 from story import Thing, alert, client, fin, server, server_flight, story

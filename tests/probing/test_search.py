@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from probing.refusing_server import ModelServer
+from refusing_server import ModelServer
 
 from whytls.probing.changes import MODERN_GROUPS, MODERN_SCHEMES, MODERN_SUITES, MODERN_TLS13, Change, applied, with_shares
 from whytls.probing.search import Found, search

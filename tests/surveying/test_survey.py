@@ -51,7 +51,10 @@ def test_without_the_other_attempt_handshake_failure_stays_open() -> None:
 
 @pytest.mark.parametrize(
     ("words", "detail", "protocol"),
-    [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "", "HTTP"), (b"SSH-2.0-OpenSSH_9.2\r\n", "", "SSH"), (b"220 mail.example ESMTP\r\n", "starttls-left-out", "SMTP")],
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "", "HTTP"), (b"SSH-2.0-OpenSSH_9.2\r\n", "", "SSH"),
+        (b"220 mail.example ESMTP\r\n", "starttls-left-out", "SMTP"),
+    ],
 )
 def test_another_protocol_is_named(words: bytes, detail: str, protocol: str) -> None:
     (problem,) = survey(closed(answered(1, words))).problems

@@ -68,7 +68,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return refused_for(
         "suite", refusal, handshake, context,
         offered=f"offered: {_some(suites, 4)}", facts=facts, detail="restricted-offer" if narrow else "", owners=_owners(refusal),
-        decide="the server's list (nginx ssl_ciphers, JSSE enabled suites), or a try with other suites (openssl s_client -cipher)",
+        decide="the server's list (nginx ssl_ciphers, JSSE enabled suites); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other suites",
     )  # fmt: skip
 
 

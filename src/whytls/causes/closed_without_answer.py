@@ -16,7 +16,7 @@ accepts decides. `connection-reset`: RST instead of FIN. `handshake-timeout`: th
 
 Fix
 ---
-Read the server's log at that second; try an older version, another name, other suites against it (`openssl s_client`).
+Read the server's log at that second; `whytls replay` tries another version, another name, other suites against it.
 
 References
 ----------
@@ -61,7 +61,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         evidence=(*hello, *(quote_event(e, context) for e in ending.events[:3])),
         confidence="proven" if certain else "likely",
         detail=_detail(context),
-        would_decide="the server's log; a try with an older version, another name, other suites (openssl s_client)",
+        would_decide="the server's log; or whytls replay CAPTURE#N --to HOST:PORT, which changes one thing of this hello at a time",
         settled_by_later=True,
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),
     )

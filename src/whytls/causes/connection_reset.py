@@ -73,7 +73,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
             ending.phase, ""
         ),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
-        would_decide="the log of the end that reset; a try with other versions, suites and names (openssl s_client)",
+        would_decide="the log of the end that reset; or whytls replay CAPTURE#N --to HOST:PORT, which changes one thing of this hello at a time",
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),
     )
 

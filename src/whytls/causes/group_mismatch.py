@@ -51,7 +51,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if refusal is None or not refusal.over_choice or refusal.hello.groups is None:
         return NotApplicable()
     groups = ", ".join(group_name(g) for g in refusal.hello.groups[:6]) or "none"
-    decide = "the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups), or a try with other groups (openssl s_client -groups)"
+    decide = "the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other groups"
     offered = f"supported_groups: {groups}"
     return refused_for("group", refusal, handshake, context, offered=offered, decide=decide, facts={"groups": groups})
 

@@ -72,7 +72,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         assumptions=weight.assumptions,
         detail=detail,
         owners=_owners(detail),
-        would_decide="the versions that the server accepts: its configuration (ssl_protocols), or a try with another one (openssl s_client -tls1_2)",
+        would_decide="the versions that the server accepts (nginx ssl_protocols); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with others",
         settled_by_later=True,
     )
 

@@ -53,7 +53,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or not refusal.over_choice or refusal.hello.server_name:
         return NotApplicable()
-    decide = "the same try with and without a name (openssl s_client with and without -servername)"
+    decide = "the server's sites; or whytls replay CAPTURE#N --to HOST:PORT --name NAME, which sends this hello with a name"
     return refused_for("sni", refusal, handshake, context, decide=decide)
 
 

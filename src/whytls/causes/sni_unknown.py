@@ -48,7 +48,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or not refusal.over_choice or not refusal.hello.server_name:
         return NotApplicable()
-    decide = "a try with another name (openssl s_client -servername), or the server's list of sites"
+    decide = "the server's list of sites; or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other names"
     return refused_for("sni", refusal, handshake, context, decide=decide, facts={"name": refusal.hello.server_name})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from whytls.cli import passwords, reaching
+from whytls.cli.check import output
 from whytls.cli.options import COLOUR, Command, Option, read
 from whytls.exceptions import UsageError, WhytlsError
 from whytls.report.terminal import style_of
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from whytls.surveying.run import Probe
 
 FORMATS = ("text", "json", "jsonl")
-PARTS = ("suites", "names", "groups", "alpn", "resumption", "client-certificate", "clients")
+PARTS = ("names", "groups", "alpn", "resumption", "client-certificate", "clients")
 
 COMMAND = Command(
     name="probe",
@@ -91,19 +92,14 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError("which server?", hint="whytls probe HOST:PORT")
     if values["attempts"] and values["format"] == "text" and len(values["argument"]) > 20:
         raise UsageError("--attempts draws every message of every connection", hint="name fewer servers, or --format json")
-    progress = None
-    out = _output(values["output"])
-    try:
+    with output(values["output"], ()) as out:
         progress = _progress(values, out)
-        started = _start(values, progress)
-        if values["dry_run"]:
-            return _plan(started, values, out)
-        return _report(started, values, out, progress)
-    finally:
-        if progress is not None:
-            progress.close()
-        if out is not sys.stdout:
-            out.close()
+        try:
+            started = _start(values, progress)
+            return _plan(started, values, out) if values["dry_run"] else _report(started, values, out, progress)
+        finally:
+            if progress is not None:
+                progress.close()
 
 
 def _start(values: dict[str, Any], progress: Any) -> Probe:
@@ -144,12 +140,12 @@ def _report(started: Probe, values: dict[str, Any], out: IO[str], progress: Any)
         error = str(problem)
     if progress is not None:
         progress.close()
-    problems = [*map(str, started.errors), *([error] if error is not None else [])]
-    report.close(started.warnings, "; ".join(problems) or None)
+    unasked = [*map(str, started.errors), *([error] if error is not None else [])]
+    report.close(started.warnings, "; ".join(unasked) or None)
     out.flush()
-    for problem in problems:
-        complain(problem)
-    if problems:
+    for text in unasked:
+        complain(text)
+    if unasked:
         return 2
     if stopped:
         return INTERRUPTED
@@ -182,10 +178,6 @@ def _list_clients(values: dict[str, Any]) -> int:
     for line in listing(style_of(sys.stdout, values["color"])):
         print(line)
     return 0
-
-
-def _output(path: str | None) -> IO[str]:
-    return sys.stdout if path is None or path == "-" else open(path, "w", encoding="utf-8", errors="backslashreplace")
 
 
 def _progress(values: dict[str, Any], out: IO[str]) -> Any:

@@ -54,11 +54,12 @@ class Prober:
     """Attempts with one address; without a target there is nothing on the way to it."""
 
     def __init__(
-        self, family: int, address: Any, label: str, limits: Limits = DEFAULT, *, target: Target | None = None, where: Where | None = None,
+        self, family: int, address: Any, label: str, limits: Limits = DEFAULT, *,
+        target: Target | None = None, where: Where | None = None, identity: Identity | None = None,
     ) -> None:  # fmt: skip
         self._where = where or Where(family, address)
         self._target = target or Target(str(address[0]) if isinstance(address, tuple) else "", 0)
-        self.label, self.limits = label, limits
+        self.label, self.limits, self.identity = label, limits, identity  # shown in every attempt that does not say otherwise
         self.gate = Gate(limits)
         self.attempts: list[Attempt] = []  # all of them, also those that were made again
         self._numbered = 0
@@ -85,7 +86,7 @@ class Prober:
         async def once() -> Attempt:
             self._numbered = number = self._numbered + 1
             said = Conversation(f"{self.label} attempt {number}", self.limits.most_events)
-            made = await self._made(number, purpose, Client(hello, said, until, identity=identity, request=request, resume=resume))
+            made = await self._made(number, purpose, Client(hello, said, until, identity=identity or self.identity, request=request, resume=resume))
             self.attempts.append(made)
             return made
 

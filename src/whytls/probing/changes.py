@@ -282,27 +282,27 @@ def _listed(names: list[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def _extension_text(one: Change) -> str:
-    names = _listed([extension_name(v) for v in _numbers(one)], 4)
-    return f"the extension{'s' if len(one.values) > 1 else ''} {names}"
+def _several(what: str, names: list[str], most: int = 3) -> str:
+    """``the groups x25519, secp256r1``; of more than so many the number, and the first."""
+    if len(names) > most:
+        return f"{len(names)} {what}s ({names[0]}, …)"
+    return f"the {what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 _TEXTS: dict[Aspect, Callable[[Change], str]] = {
     "sni": lambda c: "server_name" if c.kind == "remove" else f"server_name {'to ' if c.kind == 'change' else ''}{_names(c)[0]}",
     "version": lambda c: _listed([version_name(v) for v in sorted(_numbers(c), reverse=True)]),
     "newer-version": lambda c: _listed([version_name(v) for v in _numbers(c)]),
-    "suite": lambda c: f"the cipher suite{'s' if len(c.values) > 1 else ''} {_listed([suite_name(v) for v in _numbers(c)])}",
-    "group": lambda c: f"the group{'s' if len(c.values) > 1 else ''} {_listed([group_name(v) for v in _numbers(c)], 4)}",
+    "suite": lambda c: _several("cipher suite", [suite_name(v) for v in _numbers(c)]),
+    "group": lambda c: _several("group", [group_name(v) for v in _numbers(c)], 4),
     "signature": lambda c: (
-        f"the signature scheme{'s' if len(c.values) > 1 else ''} {_listed([scheme_name(v) for v in _numbers(c)])}"
-        if c.values
-        else "signature_algorithms"
+        _several("signature scheme", [scheme_name(v) for v in _numbers(c)]) if c.values else "signature_algorithms"
     ),
     "alpn": lambda c: f"ALPN {_listed(_names(c))}".strip(),
     "fallback": lambda c: "TLS_FALLBACK_SCSV",
     "extended-master-secret": lambda c: "extended_master_secret",
     "renegotiation": lambda c: "the signal for secure renegotiation",
-    "extension": _extension_text,
+    "extension": lambda c: _several("extension", [extension_name(v) for v in _numbers(c)], 4),
     "size": lambda c: "padding" if c.kind == "remove" else f"padding to {_numbers(c)[0]} bytes",
     "grease": lambda c: "GREASE values",
     "session-id": lambda c: "the session id",

@@ -37,4 +37,5 @@ def identity(
     why = next((warning for entry in store.entries for warning in entry.warnings), "")
     closed = any(entry.key and not entry.public_key for entry in store.entries)
     hint = "its password is given with --password-env NAME" if closed else "--key FILE, where the key lies elsewhere"
-    raise InputError(f"the private key of {read(chains[0].chain[0]).subject} is not there or not open{f': {why}' if why else ''}", file=cert, hint=hint)
+    subject = read(chains[0].chain[0]).subject
+    raise InputError(f"the private key of {subject} is not there or not open{f': {why}' if why else ''}", file=cert, hint=hint)

@@ -199,7 +199,10 @@ class Survey:
         asked = self._usual(found)
         name = self.asker.server_name
         said = f"{version_name(found.version)} to its end" + (f", asked for {name}" if name else ", asked without a name")
-        first = await self.asker.attempt(hello(asked, name), said, "finish", request=self._request())
+        request = self._request()
+        first = await self.asker.attempt(hello(asked, name), said, "finish", request=request)
+        if not request and first.completed and self._request():  # a certificate is wanted: whether it is required, only an answer may tell
+            await self.asker.attempt(hello(asked, name), f"{said}, and a request", "finish", request=self._request())
         self.names[0] = sni.asked(sni.Question("none" if name is None else "right", name), first)
         tasks: list[Awaitable[None]] = []
         if "names" not in self.without:
@@ -230,7 +233,9 @@ class Survey:
 
     def _request(self) -> bytes:
         """What is asked of a server that speaks HTTP: nginx refuses who has no certificate with an answer, and not in the handshake."""
-        return sessions.REQUEST if {"http/1.1", "http/1.0"} & set(self._protocols()) else b""
+        protocols = set(self._protocols())
+        wants = any(attempt.handshake.certificate_request is not None for attempt in self.asker.attempts)
+        return sessions.REQUEST if {"http/1.1", "http/1.0"} & protocols or (wants and not protocols) else b""
 
     def _usual(self, found: Elimination) -> Offer:
         """An offer that this server takes, and with which a handshake can be carried to its end by us."""

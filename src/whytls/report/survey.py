@@ -23,7 +23,9 @@ from whytls.surveying.survey import authorities
 from whytls.wire.registry import alert_name, group_name, scheme_name, suite_name, version_name
 
 LABEL = 13  # columns of the words on the left
-MOST_CLIENTS = 12  # that do not get through, by name
+MOST_REASONS = 8  # for which clients do not get through
+MOST_ALIKE = 4  # clients of one reason, by name
+MOST_NAMED_CLIENTS = 6  # so few are listed also where they do get through
 MOST_PROBLEMS = 8
 MOST_NOTES = 5
 MOST_AUTHORITIES = 5
@@ -162,14 +164,15 @@ def _by_age(versions: Sequence[VersionFound]) -> list[VersionFound]:
 
 def _accepted(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
     inventory = survey.inventory
-    refused: list[str] = []
     for found in _by_age(inventory.versions):
         if found.suites:
             yield from _version(found, style, verbose)
-        elif found.refused is not None:
-            refused.append(f"{version_name(found.version)} ({_shortly(found.refused)})")
+    refused: dict[str, list[str]] = {}
+    for found in _by_age(inventory.versions):
+        if not found.suites and found.refused is not None:
+            refused.setdefault(_shortly(found.refused), []).append(version_name(found.version))
     if refused:
-        yield from _labelled("refused", ", ".join(refused), style, "dim")
+        yield from _labelled("refused", "; ".join(f"{', '.join(names)}: {how}" for how, names in refused.items()), style, "dim")
     if inventory.groups:
         yield from _labelled("groups", ", ".join(map(group_name, inventory.groups)) + _order(inventory.groups_server_order), style)
     if inventory.signature_schemes:
@@ -178,7 +181,7 @@ def _accepted(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
     told = _resumption(inventory)
     if told:
         yield from _labelled("resumption", told, style)
-    yield from _client_certificate(inventory, style)
+    yield from _client_certificate(survey, style)
 
 
 def _version(found: VersionFound, style: Style, verbose: bool) -> Iterator[str]:
@@ -188,7 +191,7 @@ def _version(found: VersionFound, style: Style, verbose: bool) -> Iterator[str]:
         yield from (" " * (LABEL + 2) + suite_name(suite) for suite in found.suites)
         return
     parts = []
-    for family in folded(found.suites):
+    for family in folded(found.suites, in_order=found.server_order is not False):
         name = f"{family.name}: " if family.name else ""
         parts.append(name + ", ".join(family.ciphers))
     text = f"{many(len(found.suites), 'suite')}{order}: " if len(found.suites) > 1 else ""
@@ -196,6 +199,8 @@ def _version(found: VersionFound, style: Style, verbose: bool) -> Iterator[str]:
 
 
 def _shortly(refused: Refused) -> str:
+    if refused.end == "reached":
+        return "offered and not chosen"
     return alert_name(refused.alert) if refused.alert is not None else refusal_in_words(refused)
 
 
@@ -204,9 +209,11 @@ def _order(of_server: bool | None) -> str:
 
 
 def _protocols(inventory: Inventory, style: Style) -> Iterator[str]:
-    unknown = f"another one: {refusal_in_words(inventory.alpn_refused)}" if inventory.alpn_refused is not None else ""
-    if inventory.alpn or unknown:
-        yield from _labelled("ALPN", "; ".join(p for p in (", ".join(visible(name) for name in inventory.alpn) or "none", unknown) if p), style)
+    refused = inventory.alpn_refused
+    others = f"any other is refused ({_shortly(refused)})" if refused is not None and refused.end != "reached" else ""
+    if inventory.alpn or others:
+        known = ", ".join(visible(name) for name in inventory.alpn)
+        yield from _labelled("ALPN", "; ".join(part for part in (known, others) if part), style)
 
 
 def _resumption(inventory: Inventory) -> str:
@@ -216,28 +223,37 @@ def _resumption(inventory: Inventory) -> str:
     return ", ".join([*yes, *(f"no {name}" for name in no)])
 
 
-def _client_certificate(inventory: Inventory, style: Style) -> Iterator[str]:
-    wanted = inventory.client_certificate
-    if wanted.wanted in ("no", "unknown"):
+def _client_certificate(survey: Survey, style: Style) -> Iterator[str]:
+    wanted = survey.inventory.client_certificate
+    taken = bool(survey.presented and wanted.attempts) and wanted.wanted == "unknown"
+    if wanted.wanted in ("no", "unknown") and not taken:
         return
     listed = [clipped(name, 160) for name in authorities(wanted.authorities[:MOST_AUTHORITIES])]
     more = f" and {len(wanted.authorities) - MOST_AUTHORITIES} more" if len(wanted.authorities) > MOST_AUTHORITIES else ""
     of = f", from {'; '.join(listed)}{more}" if listed else ", from any CA" if wanted.attempts else ""
-    yield from _labelled("client cert", f"{'required' if wanted.wanted == 'required' else 'asked for, not required'}{of}", style)
+    how = "required" if wanted.wanted == "required" else "asked for, not required"
+    if taken:
+        how = f"asked for, and {clipped(read(survey.presented[0]).subject, 160)} is taken"
+    yield from _labelled("client cert", f"{how}{of}", style)
 
 
 # ------------------------------------------------------------------ certificates, names, clients
 
 
 def _certificates(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
-    for shown, result in zip(survey.inventory.certificates, survey.certificates, strict=True):
+    """Each chain once, and to whom it is shown."""
+    once: dict[tuple[bytes, ...], list[int]] = {}
+    for number, shown in enumerate(survey.inventory.certificates):
+        once.setdefault(shown.chain, []).append(number)
+    for numbers in once.values():
+        shown, result = survey.inventory.certificates[numbers[0]], survey.certificates[numbers[0]]
         certificate = read(shown.chain[0])
         sign, colour = {"failure": ("✗", "red"), "warning": ("!", "yellow")}.get(result.level or "", ("✓", "green"))
         size = f" {certificate.key_bits}" if certificate.key_bits else ""
-        whom = "" if shown.server_name == survey.inventory.server_name else f", shown {_to(shown.server_name)}"
+        issuer = "self-signed" if certificate.self_issued else f"← {clipped(certificate.issuer)}"
         text = (
-            f"{sign} {clipped(certificate.subject) or '(no name)'} ← {clipped(certificate.issuer)}, until {day(certificate.not_after)}, "
-            f"{shown.key_type.upper()}{size}, {many(len(shown.chain), 'certificate')}{whom}"
+            f"{sign} {clipped(certificate.subject) or '(no name)'} {issuer}, until {day(certificate.not_after)}, "
+            f"{shown.key_type.upper()}{size}, {many(len(shown.chain), 'certificate')}{_to(survey, numbers)}"
         )
         yield from _labelled("certificate", text, style, *((colour,) if colour != "green" else ()))
         if verbose or _broken(result):
@@ -246,8 +262,13 @@ def _certificates(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
         yield from _decisions(result, style)
 
 
-def _to(name: str | None) -> str:
-    return f"to {clipped(name)}" if name else "to those who send no name"
+def _to(survey: Survey, numbers: Sequence[int]) -> str:
+    """To whom a chain is shown, where that is not everybody who asks for the right name."""
+    names = [survey.inventory.certificates[number].server_name for number in numbers]
+    if survey.inventory.server_name in names:
+        return ""
+    told = [f"for {clipped(name)}" if name else "to those who send no name" for name in dict.fromkeys(names)]
+    return f", shown {' and '.join(told[:2])}{' and others' if len(told) > 2 else ''}"
 
 
 def _broken(result: CheckResult) -> bool:
@@ -275,28 +296,46 @@ def _with_attempts(statement: Statement) -> str:
 
 
 def _clients(survey: Survey, style: Style, verbose: bool) -> Iterator[str]:
+    """How many get through; those that do not, folded where the same stops them."""
     if not survey.clients:
         return
     through = [client for client in survey.clients if client.passes]
-    some = f": {', '.join(clipped(c.client, 60) for c in through[:6])}{' …' if len(through) > 6 else ''}" if through and not verbose else ""
-    yield from _labelled("clients", f"{len(through)} of {len(survey.clients)} get through{some}", style)
-    lost = survey.refused if verbose else survey.refused[:MOST_CLIENTS]
-    wide = min(28, max((len(client.client) for client in (*lost, *(through if verbose else ()))), default=0))
-    for client in lost:
-        yield from _refused_client(client, wide, style)
-    if len(survey.refused) > len(lost):
-        yield f"    {len(survey.refused) - len(lost)} more do not; -v lists all"
-    if verbose:
+    open_ones = len(survey.clients) - len(through) - len(survey.refused)
+    more = f"; of {open_ones} it cannot be told" if open_ones else ""
+    yield from _labelled("clients", f"{len(through)} of {len(survey.clients)} get through{more}", style)
+    alike: dict[tuple[str, str], list[Through]] = {}
+    for client in survey.refused:
+        alike.setdefault((client.cause, client.why), []).append(client)
+    for stopped in [*alike.values()][: None if verbose else MOST_REASONS]:
+        yield from _stopped(stopped, style, verbose)
+    if not verbose and len(alike) > MOST_REASONS:
+        yield f"    {sum(map(len, [*alike.values()][MOST_REASONS:]))} more do not; -v lists all"
+    if verbose or (through and len(survey.clients) <= MOST_NAMED_CLIENTS):
+        wide = min(28, max((len(client.client) for client in through), default=0))
         for client in through:
-            yield from style.fit(f"✓ {visible(client.client):<{wide}}  {_chosen(client)}", "    ", " " * (wide + 8))
+            text = f"{visible(client.client):<{wide}}  {_chosen(client)}{_condition(client)}"
+            yield from _signed("✓", "green", text, style, wide)
 
 
-def _refused_client(client: Through, wide: int, style: Style) -> list[str]:
-    text = f"{visible(client.client):<{wide}}  {client.cause}: {visible(client.why)}"
-    known = "" if client.provenance != "described" else " (its hello as described)"
-    fitted = style.fit(f"✗ {text}{known}", "    ", " " * (wide + 8))
-    fitted[0] = "    " + style.paint("✗", "red", "bold") + fitted[0][5:]
-    return fitted
+def _stopped(clients: Sequence[Through], style: Style, verbose: bool) -> list[str]:
+    """Clients that the same stops, in one line."""
+    first, names = clients[0], [visible(client.client) for client in clients]
+    shown = names if verbose else names[:MOST_ALIKE]
+    who = ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
+    lines = _signed("✗", "red", f"{who}   {first.cause}: {visible(first.why)}", style, 0)
+    for note in first.notes if verbose else ():
+        lines += style.fit(visible(note), "        ", "          ")
+    return lines
+
+
+def _signed(sign: str, colour: str, text: str, style: Style, wide: int) -> list[str]:
+    fitted = style.fit(f"{sign} {text}", "    ", " " * (wide + 6))
+    return ["    " + style.paint(sign, colour, "bold") + fitted[0][5:], *fitted[1:]]
+
+
+def _condition(client: Through) -> str:
+    """What has to be so besides, the first of it."""
+    return f" ({visible(client.notes[0])})" if client.notes else ""
 
 
 def _chosen(client: Through) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from json import JSONEncoder
 from typing import Any
 
+from whytls.model import Handshake
 from whytls.pki.certificate import read
 from whytls.probing.attempt import Attempt
 from whytls.probing.result import CertificateShown, ClientCertificate, NameAsked, Refused, Resumption, VersionFound
@@ -49,6 +50,7 @@ def as_dict(survey: Survey, *, transcripts: bool = False) -> dict[str, Any]:
         "fallback_scsv": inventory.fallback_scsv,
         "resumption": _resumption(inventory.resumption),
         "client_certificate": _client_certificate(inventory.client_certificate),
+        "presented": [certificate(read(der)) for der in survey.presented],
         "certificates": [_shown(shown, check_as_dict(result)) for shown, result in zip(inventory.certificates, survey.certificates, strict=True)],
         "names": _names(survey.names, inventory.names),
         "clients": [_client(client) for client in survey.clients],
@@ -57,7 +59,7 @@ def as_dict(survey: Survey, *, transcripts: bool = False) -> dict[str, Any]:
         "notes": list(survey.notes),
         "connections": len(inventory.attempts),
         "seconds": round(inventory.seconds, 4),
-        "attempts": [attempt_as_dict(attempt, transcript=transcripts) for attempt in inventory.attempts],
+        "attempts": [attempt_as_dict(attempt, transcripts=transcripts) for attempt in inventory.attempts],
     }
 
 
@@ -136,7 +138,7 @@ def _client(client: Through) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def attempt_as_dict(attempt: Attempt, *, transcript: bool) -> dict[str, Any]:
+def attempt_as_dict(attempt: Attempt, *, transcripts: bool) -> dict[str, Any]:
     """An attempt: what it was for and how it ended; with its transcript what was said."""
     alert, handshake = alert_of(attempt), attempt.handshake
     value: dict[str, Any] = {
@@ -145,17 +147,22 @@ def attempt_as_dict(attempt: Attempt, *, transcript: bool) -> dict[str, Any]:
         "started_at": (iso(handshake.started_at) or None) if handshake.started_at else None,
         "microseconds": max(0, handshake.ended_at - handshake.started_at) // 1000,
     }  # fmt: skip
-    if transcript:
-        from whytls.report.ladder import ladder
-
-        value["transcript"] = [
-            {
-                "event": step.frames[-1], "sender": step.sender, "name": step.name, "facts": [*step.facts, *step.more],
-                "microseconds": step.after // 1000,
-            }
-            for step in ladder(handshake).steps
-        ]  # fmt: skip
+    if transcripts:
+        value["transcript"] = transcript(handshake)
     return value
+
+
+def transcript(handshake: Handshake) -> list[dict[str, Any]]:
+    """All that was said, message by message."""
+    from whytls.report.ladder import ladder
+
+    return [
+        {
+            "event": step.frames[-1], "sender": step.sender, "name": step.name, "facts": [*step.facts, *step.more],
+            "microseconds": step.after // 1000,
+        }
+        for step in ladder(handshake).steps
+    ]  # fmt: skip
 
 
 class SurveyJson:

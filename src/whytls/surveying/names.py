@@ -60,8 +60,7 @@ def _statements(right: NameAsked | None, none: NameAsked | None, others: list[Na
         yield Statement("sni-warned", text, (right.attempt,), "RFC 6066 section 3")
     if right is not None and right.refused is None and none is not None:
         yield _without(right, none)
-    for other in others:
-        yield _other(right or none, other)
+    yield from _of_others(right or none, others)
 
 
 def _without(right: NameAsked, none: NameAsked) -> Statement:
@@ -84,15 +83,26 @@ def _without(right: NameAsked, none: NameAsked) -> Statement:
     return Statement("sni-not-required", f"SNI is not required: with server_name {right.server_name} and without, it goes on", both)
 
 
-def _other(known: NameAsked | None, other: NameAsked) -> Statement:
-    what = "a name that it cannot have" if other.named == "unknown" else "another name"
+def _of_others(known: NameAsked | None, others: list[NameAsked]) -> Iterator[Statement]:
+    """What names that are not the right one lead to; those that lead to the same in one sentence."""
+    alike: dict[tuple[str, str, str], list[NameAsked]] = {}
+    for other in others:
+        alike.setdefault(_led_to(known, other), []).append(other)
+    for (slug, what, reference), asked in alike.items():
+        made_up = [other.server_name or "" for other in asked if other.named == "unknown"]
+        near = [other.server_name or "" for other in asked if other.named == "wrong"]
+        names = [f"names that it cannot have ({', '.join(made_up)})"] if made_up else []
+        names += [f"another name ({', '.join(near)})"] if near else []
+        yield Statement(slug, f"{' and '.join(names)}: it {what}", tuple([other.attempt for other in asked]), reference)
+
+
+def _led_to(known: NameAsked | None, other: NameAsked) -> tuple[str, str, str]:
+    """The slug of it, the predicate, and the standard."""
     if other.refused is not None:
-        text = f"{what} ({other.server_name}): it {refusal_in_words(other.refused)}"
-        return Statement("sni-unknown-rejected", text, (other.attempt,), "RFC 6066 section 3")
+        return "sni-unknown-rejected", refusal_in_words(other.refused), "RFC 6066 section 3"
     if known is not None and _differ(known, other):
-        return Statement("sni-unknown-default", f"{what} ({other.server_name}): it shows {_subject(other)}", (other.attempt,))
-    same = "it shows the same certificate" if other.chain else "it goes on"
-    return Statement("sni-unknown-accepted", f"{what} ({other.server_name}): {same}", (other.attempt,))
+        return "sni-unknown-default", f"shows {_subject(other)}", ""
+    return "sni-unknown-accepted", "shows the same certificate" if other.chain else "goes on", ""
 
 
 def _subject(asked: NameAsked) -> str:

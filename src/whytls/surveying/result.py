@@ -49,7 +49,7 @@ class Through(NamedTuple):
 
     client: str  # its slug, or CAPTURE#N
     title: str
-    passes: bool
+    passes: bool | None  # None: it cannot be told from what is known
     provenance: Provenance = "recorded"
     version: int | None = None
     cipher_suite: int | None = None
@@ -76,6 +76,7 @@ class Survey:
     clients: tuple[Through, ...] = ()
     differences: tuple[Statement, ...] = ()  # from the server that it was compared with
     compared_with: str = ""
+    presented: tuple[bytes, ...] = field(default=(), repr=False)  # the client certificate that was shown where one was asked for, DER
     diagnosis: Diagnosis | None = field(default=None, repr=False)  # of the handshake that says why nothing is accepted
     notes: tuple[str, ...] = ()
 
@@ -106,7 +107,7 @@ class Survey:
     @property
     def refused(self) -> tuple[Through, ...]:
         """The clients that do not get through."""
-        return tuple(client for client in self.clients if not client.passes)
+        return tuple(client for client in self.clients if client.passes is False)
 
 
 def numbers(attempts: Sequence[Attempt], most: int = 4) -> tuple[int, ...]:

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from whytls.checking.result import Ask
 from whytls.exceptions import WhytlsError
 from whytls.probing.limits import Limits
 from whytls.probing.result import Inventory
 from whytls.probing.target import Target, addresses
-from whytls.surveying.asking import asked, differing
-from whytls.surveying.result import Statement, Survey, Through
+from whytls.surveying.asking import Asked, asked, told
+from whytls.surveying.differences import different
+from whytls.surveying.result import Survey
 from whytls.surveying.said import answer_in_words
 from whytls.surveying.survey import surveyed
 
 if TYPE_CHECKING:
-    from whytls.probing.identity import Identity
+    from whytls.clients.client import Client
+    from whytls.probing.facts import Identity
+    from whytls.surveying.through import Captured
 
 AT_ONCE = 16  # servers
+Part = Literal["names", "groups", "alpn", "resumption", "client-certificate", "clients"]
+PARTS: tuple[Part, ...] = get_args(Part)
 _NO_CONNECTION = frozenset({"refused-connection", "timeout", "unreachable"})
 
 
@@ -35,7 +40,7 @@ class Wanted(NamedTuple):
     without: frozenset[str] = frozenset()  # parts that are left out
     identity: Identity | None = None
     all_addresses: bool = False
-    clients: tuple[str, ...] = ()  # named: their own hello is sent
+    clients: tuple[Client | Captured, ...] = ()  # named: their own hello is sent
     compare: Target | None = None
 
 
@@ -48,7 +53,7 @@ class Probe:
         self.errors: list[WhytlsError] = []
         self.named_clients_lost = 0
         self._progress, self._done = progress, 0
-        self._compared: asyncio.Task[list[Inventory]] | None = None
+        self._compared: asyncio.Task[list[Asked]] | None = None
 
     def __iter__(self) -> Iterator[Survey]:
         with asyncio.Runner() as runner:
@@ -61,7 +66,7 @@ class Probe:
                         self.errors.append(error)
                         continue
                     for survey in found:
-                        self.named_clients_lost += sum(not client.passes for client in survey.clients) if self.wanted.clients else 0
+                        self.named_clients_lost += len(survey.refused) if self.wanted.clients else 0
                         yield survey
             finally:
                 for task in tasks:
@@ -85,14 +90,16 @@ class Probe:
 
         found = []
         other = await self._other()
-        for inventory in await self._inventories(text, target):
-            clients: Sequence[Through] = await through(inventory, self.wanted)
-            differences: Sequence[Statement] = differing(inventory, other) if other is not None else ()
-            found.append(surveyed(inventory, self.wanted.ask, clients, differences, other.target if other is not None else ""))
+        for one in await self._found(text, target):
+            clients = await through(one, self.wanted)
+            known = told(one)
+            differences = different(known, other) if other is not None else ()
+            name = self.wanted.identity.chain[:1] if self.wanted.identity is not None else ()
+            found.append(surveyed(known, self.wanted.ask, clients, differences, other.target if other is not None else "", presented=name))
         return found
 
-    async def _inventories(self, text: str, target: Target) -> list[Inventory]:
-        """The inventory of the first address that takes a connection, or of every one."""
+    async def _found(self, text: str, target: Target) -> list[Asked]:
+        """The first address that takes a connection, or every one."""
         known = await addresses(target)
         if self.wanted.all_addresses:
             return [await asked(text, target, where, self.wanted) for where in known]
@@ -100,8 +107,8 @@ class Probe:
         for where in known:
             found = await asked(text, target, where, self.wanted)
             if not _unreached(found) or where is known[-1]:
-                return [found._replace(warnings=(*passed, *found.warnings))]
-            passed.append(f"{where}: {_why(found)}; the next address was asked")
+                return [found._replace(inventory=found.inventory._replace(warnings=(*passed, *found.inventory.warnings)))]
+            passed.append(f"{where} {_why(found)}; the next address was asked")
         return []
 
     async def _other(self) -> Inventory | None:
@@ -109,12 +116,8 @@ class Probe:
         if self.wanted.compare is None:
             return None
         if self._compared is None:
-            target = self.wanted.compare
-            self._compared = asyncio.create_task(self._inventories_of(target))
-        return (await asyncio.shield(self._compared))[0]
-
-    async def _inventories_of(self, target: Target) -> list[Inventory]:
-        return await self._inventories(str(target), target)
+            self._compared = asyncio.create_task(self._found(str(self.wanted.compare), self.wanted.compare))
+        return told((await asyncio.shield(self._compared))[0])
 
     def plan(self) -> Iterator[str]:
         """What would be contacted and asked, a line each; resolves names and connects to nothing.
@@ -135,13 +138,16 @@ class Probe:
         parts = [words for part, words in _PARTS.items() if part not in self.wanted.without]
         yield f"asked: {', '.join(parts)}"
         if self.wanted.clients:
-            yield f"their own hellos: {', '.join(self.wanted.clients)}"
+            from whytls.surveying.through import Captured
+
+            names = [client.name if isinstance(client, Captured) else client.slug for client in self.wanted.clients]
+            yield f"and with their own hellos: {', '.join(names)}"
         if self.wanted.compare is not None:
             yield f"compared with {self.wanted.compare}, which is asked the same"
 
 
-_PARTS = {
-    "suites": "versions and cipher suites", "groups": "groups and signature schemes", "names": "server_name: right, none, unknown",
+_PARTS: dict[str, str] = {
+    "": "versions and cipher suites", "groups": "groups and signature schemes", "names": "server_name: right, none, unknown",
     "alpn": "ALPN", "resumption": "resumption", "client-certificate": "whether a client certificate is wanted, by a finished handshake",
 }  # fmt: skip
 
@@ -153,13 +159,14 @@ def _way(target: Target) -> str:
     return "".join(f"{text}, " for text in told)
 
 
-def _unreached(found: Inventory) -> bool:
+def _unreached(found: Asked) -> bool:
     """Whether no connection was had at all."""
-    return bool(found.attempts) and all(attempt.end in _NO_CONNECTION for attempt in found.attempts)
+    attempts = found.prober.attempts
+    return bool(attempts) and all(attempt.end in _NO_CONNECTION for attempt in attempts)
 
 
-def _why(found: Inventory) -> str:
-    first = found.attempts[0]
+def _why(found: Asked) -> str:
+    first = found.prober.attempts[0]
     return answer_in_words(first.end, None) + (f" ({first.words})" if first.words else "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from whytls.model import Evidence
 from whytls.probing.attempt import Attempt
 from whytls.probing.result import Inventory, Refused
-from whytls.wire.registry import alert_name
+from whytls.wire.registry import alert_name, suite_name, version_name
 
 _ENDS = {
     "closed": "closes the connection",
@@ -27,17 +27,29 @@ def answer_in_words(end: str, alert: int | None) -> str:
 
 
 def refusal_in_words(refused: Refused) -> str:
-    """The same of a refusal."""
-    return answer_in_words(refused.end, refused.alert)
+    """The same of a refusal. One that ended well is a choice of something else."""
+    return "does not choose it" if refused.end == "reached" else answer_in_words(refused.end, refused.alert)
 
 
 def cite(inventory: Inventory, number: int, text: str = "") -> Evidence:
-    """An attempt as evidence: the text, by default what it was for and how it ended, and its last event."""
+    """An attempt as evidence: the text, by default what it was for and what came of it, and its last event."""
     attempt = inventory.attempt(number)
     if attempt is None:
         return Evidence(text, file=f"{inventory.target} attempt {number}")
     frames = attempt.handshake.events[-1].frames if attempt.handshake.events else ()
-    return Evidence(text or f"{attempt.purpose}: it {answer_in_words(attempt.end, alert_of(attempt))}", frames, attempt.handshake.file)
+    return Evidence(text or f"{attempt.purpose}: it {_came_of(attempt)}", frames, attempt.handshake.file)
+
+
+def _came_of(attempt: Attempt) -> str:
+    """What the server did: chose, finished, answered, refused."""
+    if attempt.application:
+        first = attempt.application.split(b"\n", 1)[0].decode("latin-1").strip()
+        return f"finishes the handshake and answers {first[:80]}"
+    if attempt.completed:
+        return "finishes the handshake"
+    if attempt.end == "reached" and attempt.answer is not None:
+        return f"chooses {version_name(attempt.answer.version)}, {suite_name(attempt.answer.cipher_suite)}"
+    return answer_in_words(attempt.end, alert_of(attempt))
 
 
 def alert_of(attempt: Attempt) -> int | None:

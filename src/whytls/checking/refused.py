@@ -6,22 +6,25 @@ the causes argue from, and nothing is said here that ``whytls diagnose`` would n
 
 from __future__ import annotations
 
-from whytls.capture.assemble import seen_of
+from collections.abc import Sequence
+
 from whytls.checking.result import Level, Problem
 from whytls.inference.ending import ending_of
 from whytls.inference.profile import Profiles
 from whytls.model import Context, Diagnosis, Fix
 from whytls.probing.attempt import Attempt
-from whytls.probing.result import Inventory
 
 
-def diagnosis_of(inventory: Inventory, attempt: Attempt, at: int | None = None, anchors: tuple[bytes, ...] | None = None) -> Diagnosis:
+def diagnosis_of(
+    attempts: Sequence[Attempt], attempt: Attempt, at: int | None = None, anchors: tuple[bytes, ...] | None = None
+) -> Diagnosis:
     """The verdict on one attempt, with the others as the rest of the recording."""
+    from whytls.capture.assemble import seen_of
     from whytls.verdict import judge
 
     handshake = attempt.handshake
     book = Profiles()
-    for other in inventory.attempts:
+    for other in attempts:
         seen = seen_of(other.handshake)
         # We left when we knew enough: for the server, that hello was good.
         book.learn(seen._replace(outcome="completed") if other.accepted else seen)
@@ -32,9 +35,15 @@ def diagnosis_of(inventory: Inventory, attempt: Attempt, at: int | None = None, 
     return judge(handshake, context).diagnosis
 
 
-def decisive(inventory: Inventory) -> Attempt | None:
-    """The attempt to be judged where nothing was accepted: the first that failed, for it is the broadest."""
-    return next((attempt for attempt in inventory.attempts if not attempt.accepted and attempt.handshake.outcome == "failed"), None)
+def decisive(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt to be judged where nothing was accepted: of those that failed the one that offered most, the first of them."""
+    failed = [attempt for attempt in attempts if not attempt.accepted and attempt.handshake.outcome == "failed"]
+    return max(failed, key=_breadth) if failed else None
+
+
+def _breadth(attempt: Attempt) -> tuple[int, int, int]:
+    hello = attempt.handshake.client_hello
+    return (0, 0, -attempt.number) if hello is None else (hello.max_version, len(hello.cipher_suites), -attempt.number)
 
 
 def as_problem(diagnosis: Diagnosis, level: Level = "failure") -> Problem | None:
@@ -42,7 +51,7 @@ def as_problem(diagnosis: Diagnosis, level: Level = "failure") -> Problem | None
     if diagnosis.cause is None or diagnosis.cause_class is None:
         return None
     fix: Fix | None = diagnosis.fix
-    decide = next((a.would_decide for a in diagnosis.alternatives if a.would_decide), "")
+    decide = next((a.would_decide for a in diagnosis.alternatives if a.would_decide), "").partition("; or whytls ")[0]  # that was done just now
     others = tuple(f"or {a.cause} ({a.confidence})" for a in diagnosis.alternatives[:3])
     return Problem(
         level, diagnosis.cause, diagnosis.cause_class, diagnosis.title.rstrip("."), diagnosis.confidence or "possible", diagnosis.owners,
