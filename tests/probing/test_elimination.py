@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from model_server import Model, ask, models
+
 from whytls.probing.elimination import Elimination
 from whytls.probing.offer import offer, suites_for, usual
 from whytls.probing.pool import kind_of

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
-
 from model_server import Model, ask, models
+
 from whytls.probing.offer import Answer, Dialogue, Offer, broad, suites_for
 from whytls.probing.why import MOST, Why, modern, why
 from whytls.wire.registry import SSL3, TLS10, TLS11, TLS12, TLS13
