@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from asking import LEGACY, Answer, ask
+from s_client import LEGACY, Answer, ask
 from lab.live.confusing import CONFUSING, NAME
 from lab.live.papers import papers
 
