@@ -90,7 +90,7 @@ def test_servers_that_do_not_read_long_lists(model: Model, most: int, data: st.D
 UNUSUAL = [suite for suite in suites_for(TLS12) if not usual(suite)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=300)
 @given(models(), st.sets(st.sampled_from(UNUSUAL), max_size=5), st.booleans(), st.data())
 def test_what_a_blind_choice_hides_is_found(model: Model, poison: set[int], certificate_first: bool, data: st.DataObject) -> None:
     version = data.draw(st.sampled_from(sorted(model.suites)))

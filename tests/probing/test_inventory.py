@@ -104,6 +104,15 @@ def test_bounds_are_kept_and_said() -> None:
     assert found.warnings == ("not everything was asked: the bound of 4 connections is reached",)
 
 
+def test_parts_are_left_out() -> None:
+    parts = ("suites", "names", "groups", "alpn", "resumption", "client-certificate")
+    with listening(tls10_server((0x002F, 0x000A))) as server:  # type: ignore[arg-type]
+        prober = Prober(socket.AF_INET, ("127.0.0.1", server.port), "one", QUICK)
+        found = asyncio.run(inventory(prober, None, without=parts))
+    assert [version.suites for version in found.versions if version.suites] == [(0x002F,)]
+    assert found.names == ()
+
+
 def test_progress_hears_of_every_attempt() -> None:
     heard: list[Attempt] = []
     with listening(tls10_server((0x002F,))) as server:  # type: ignore[arg-type]
@@ -133,4 +142,6 @@ def test_a_name_that_is_refused_is_left_out() -> None:
         found, _ = asked(server.port)
     assert found.server_name is None
     assert any("refuses the name" in warning for warning in found.warnings)
+    assert found.why is not None
+    assert (found.why.reason, found.why.needed) == ("sni", ("name",))
     assert [version.version for version in found.versions if version.suites] == [0x0303]

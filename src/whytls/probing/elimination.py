@@ -80,6 +80,16 @@ class Elimination:
         """All suites, and what of the open lists comes along. ``given`` is an answer to the full lists that is there already."""
         yield from self._eliminate(given)
         yield from self._order()
+        lost = [suite for suite in self._left if suite in self.accepted]
+        if lost:  # accepted before, and now something is in the way: they have no place among the others
+            self.ranked += lost
+            self.server_order = self.server_order and None
+
+    def first_choice(self, given: Answer | None = None) -> Dialogue[None]:
+        """Only what the server chooses of everything."""
+        answer = given or (yield self._offer(self._left))
+        if not self._accept(answer):
+            self.refused = _refused(answer)
 
     def in_pieces(self, most: int) -> Dialogue[None]:
         """The same with at most ``most`` suites in one offer, for servers that do not read longer lists."""
@@ -128,11 +138,13 @@ class Elimination:
 
     def hidden(self) -> Dialogue[bool]:
         """Whether there are suites that the server would take, and did not choose while others were offered, too."""
+        if self.accepted.intersection(self._left):
+            return True
         plain = [suite for suite in self._left if usual(suite)]
         known = {kind_of(suite).authentication for suite in self.accepted}
         in_the_way = known if "RSA" in known else known | {"ECDSA"}
         others = tuple([suite for suite in plain if kind_of(suite).authentication not in in_the_way])
-        same = tuple([suite for suite in plain if kind_of(suite).authentication in known])
+        same = tuple([suite for suite in plain if kind_of(suite).authentication in in_the_way])
         asked = [(others, "without " + ", ".join(sorted(in_the_way)))]
         if self.server_order is not False:  # who takes the client's order had the unusual ones offered behind these
             asked.append((same, "without all other authentications"))

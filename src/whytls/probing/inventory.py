@@ -131,7 +131,10 @@ class Survey:
             await self._oldest(found)
             return
         given = first if first.accepted and first.version == version else None
-        await self.asker.carry(found.in_pieces(self._most) if self._most else found.suites(given))
+        if "suites" in self.without:
+            await self.asker.carry(found.first_choice(given))
+        else:
+            await self.asker.carry(found.in_pieces(self._most) if self._most else found.suites(given))
         if version == TLS13 and found.accepted and "groups" not in self.without:
             await self.asker.carry(found.finish("groups"))
             self.group_order = await self.asker.carry(found.group_order())
@@ -148,7 +151,7 @@ class Survey:
         """Suites that others were in the way of; the highest version before TLS 1.3 stands for all of them."""
         old = [found for version, found in self.versions.items() if SSL3 < version <= TLS12 and _is_known(found)]
         lead = self.lead or next(iter(old if not self.accepted else ()), None)
-        if lead is None or self._most or not await self.asker.carry(lead.hidden()):
+        if lead is None or self._most or "suites" in self.without or not await self.asker.carry(lead.hidden()):
             return
         self.warnings.append("the server chooses what it then refuses; its cipher suites were asked by authentication")
         await _together([self.asker.carry(found.by_authentication()) for found in old])
@@ -276,6 +279,7 @@ class Survey:
             attempts,
             seconds,
             tuple(self.warnings),
+            self.why,
         )
 
     def _version_found(self, version: int) -> VersionFound:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from whytls.probing.attempt import Attempt
+
+if TYPE_CHECKING:
+    from whytls.probing.why import Why
 
 Named = Literal["right", "none", "unknown", "wrong"]
 Wanted = Literal["no", "optional", "required", "unknown"]
@@ -92,6 +95,7 @@ class Inventory(NamedTuple):
     attempts: tuple[Attempt, ...] = ()
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    why: Why | None = None  # where an offer of everything was refused
 
     def __repr__(self) -> str:  # asyncio.run writes its result out to find that it is no signal handler: 70 ms for all that is in here
         return f"Inventory({self.target!r}, {len(self.attempts)} attempts)"
