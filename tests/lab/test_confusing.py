@@ -10,13 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-<<<<<<< HEAD
-=======
 from s_client import LEGACY, Answer, ask
->>>>>>> report
 from lab.live.confusing import CONFUSING, NAME
 from lab.live.papers import papers
-from s_client_asks import LEGACY, Answer, ask
 
 pytestmark = pytest.mark.stacks
 
