@@ -10,9 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from s_client import LEGACY, Answer, ask
 from lab.live.confusing import CONFUSING, NAME
 from lab.live.papers import papers
+from s_client import LEGACY, Answer, ask
 
 pytestmark = pytest.mark.stacks
 

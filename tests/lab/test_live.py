@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from s_client import LEGACY, Answer, ask  # noqa: E402
 from lab.live.papers import Papers, papers  # noqa: E402
 from lab.live.serve import ALL, SSL3, STACKS, TLS10, TLS11, TLS12, TLS13, Running, Serve, Unsupported, running, supported  # noqa: E402
+from s_client import LEGACY, Answer, ask  # noqa: E402
 
 pytestmark = pytest.mark.stacks
 WWW, API = "www.maple.test", "api.maple.test"
