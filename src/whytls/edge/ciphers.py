@@ -6,6 +6,7 @@ it was made. Security levels are left out (``@SECLEVEL=0``): they belong to the 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from whytls.wire.registry import suite_name, suite_number
 
 LONGEST = 4096
 _TLS13 = 0x1300
+_SHARED_SECRET = re.compile(r"\b(?:PSK|SRP)\b")  # the string selects them, and nginx has nothing with which to use them
 
 
 class Expanded(NamedTuple):
@@ -39,7 +41,7 @@ def expand(text: str) -> Expanded:
         context.set_ciphers(f"{text}:@SECLEVEL=0")
     except (ssl.SSLError, UnicodeEncodeError):
         raise InputError(f"{text[:100]!r} selects no cipher suite", hint="try it: openssl ciphers -v STRING") from None
-    numbers = (cipher["id"] & 0xFFFF for cipher in context.get_ciphers())
+    numbers = (cipher["id"] & 0xFFFF for cipher in context.get_ciphers() if not _SHARED_SECRET.search(cipher["name"]))
     return Expanded(tuple(number for number in numbers if number >> 8 != _TLS13 >> 8), f"{ssl.OPENSSL_VERSION}, on this machine")
 
 

@@ -8,6 +8,7 @@ What a file is, is told by its content and only then by its name: resources in J
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from whytls.exceptions import InputError, UsageError
 from whytls.pki.store import file_content, read_store
 
 MOST_FILES, DEEPEST, LARGEST_FILE, MOST_WARNINGS = 5_000, 16, 64 << 20, 50
+_MAIN = re.compile(rb"(?m)^\s*http\s*\{")
 MANIFEST = "whytls-edge.json"  # of our own export
 
 
@@ -44,6 +46,7 @@ class _Collected:
     aliases: list[tuple[resources_json.AliasFile, Path]] = field(default_factory=list)
     proxies: dict[tuple[str, str], Proxy] = field(default_factory=dict)
     parts: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)  # of unpacked bundles, by the folder that apiproxy stands in
+    nginx: list[tuple[str, bytes]] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
     environments: dict[str, None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -109,7 +112,7 @@ def _take(path: Path, root: Path, found: _Collected) -> bool:
     if path.suffix.lower() in (".pem", ".crt", ".cer", ".key"):
         return False  # its alias or directive names it
     if router.looks_like(data) and not properties.is_named(name):
-        _router(router.read(data, name), found)
+        found.nginx.append((name, data))
         return True
     if properties.looks_like(data, name):
         found.settings += properties.read(data, name)
@@ -174,6 +177,21 @@ def _bundle(proxy: Proxy, found: _Collected) -> None:
         found.proxies[key] = Proxy("", "", (*before.targets, *proxy.targets))
 
 
+def _routers(found: _Collected) -> None:
+    """The nginx configurations: main ones first, and no file twice that one of them includes."""
+    done: set[str] = set()
+    for name, data in sorted(found.nginx, key=lambda one: not _MAIN.search(one[1])):
+        if name in done:
+            continue
+        try:
+            read = router.read(data, name)
+        except InputError as error:
+            found.warnings.append(str(error))
+            continue
+        done |= read.files
+        _router(read, found)
+
+
 def _router(read: router.Router, found: _Collected) -> None:
     found.settings += read.settings
     found.warnings += read.warnings
@@ -194,6 +212,7 @@ def _chosen(found: _Collected) -> None:
 
 
 def _whole(found: _Collected, place: Path) -> Environment:
+    _routers(found)
     for folder, documents in found.parts.items():
         try:
             _bundle(bundle.of_documents(documents, folder), found)

@@ -18,7 +18,7 @@ from whytls.edge.xml import parse
 from whytls.exceptions import InputError
 
 LARGEST_ARCHIVE, LARGEST_CONTENT, MOST_ENTRIES, MOST_READ = 64 << 20, 32 << 20, 20_000, 500
-_PARTS = re.compile(r"(?:[^/]+/){0,3}apiproxy/(?:(targets|proxies)/[^/]+|[^/]+)\.xml", re.IGNORECASE)
+_PARTS = re.compile(r"(?:(?!\.\.?/)[^/]+/){0,3}apiproxy/(?:(targets|proxies)/[^/]+|[^/]+)\.xml", re.IGNORECASE)
 
 
 def looks_like(data: bytes) -> bool:

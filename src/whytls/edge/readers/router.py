@@ -37,6 +37,7 @@ class Router(NamedTuple):
     keystores: tuple[KeyStore, ...]
     settings: tuple[Setting, ...]  # of the http block: what holds where a server says nothing
     warnings: tuple[str, ...]
+    files: frozenset[str] = frozenset()  # that were read for it, includes too
 
 
 def looks_like(data: bytes) -> bool:
@@ -62,7 +63,9 @@ def read(data: bytes, name: str) -> Router:
     stores: dict[str, KeyStore] = {}
     hosts = [host for server in _servers(found.directives, {}) if (host := _virtual_host(server, found, entries, stores)) is not None]
     missing = [warning for held in entries.values() for entry in held for warning in entry.warnings]
-    return Router(tuple(hosts), tuple(stores.values()), tuple(_settings(found.directives)), (*found.warnings, *found.damage, *missing))
+    return Router(
+        tuple(hosts), tuple(stores.values()), tuple(_settings(found.directives)), (*found.warnings, *found.damage, *missing), frozenset(found.names)
+    )
 
 
 class _Server(NamedTuple):

@@ -63,6 +63,7 @@ class Configuration:
     files: int = 0
     size: int = 0
     count: int = 0
+    names: set[str] = field(default_factory=set)  # of the files that were read
     given: Mapping[str, bytes] | None = None  # the files that can be included, where they are not on this machine's disk
 
 
@@ -92,6 +93,7 @@ def dumped_files(data: bytes) -> dict[str, bytes]:
 
 def _file(data: bytes, name: str, depth: int, found: Configuration) -> tuple[Directive, ...]:
     found.files += 1
+    found.names.add(name)
     found.size += len(data)
     made: list[Directive] = []
     try:
