@@ -5,6 +5,7 @@ import json
 import shutil
 import struct
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from authority import Issued, issue
 from edge_acme import API, BACKEND, BUNDLE, BUNDLE_FILES, INTERMEDIATE, ROOT, TARGET, VIRTUAL_HOST, archive
-from whytls.edge import ciphers
+from whytls.edge import ciphers, reading
 from whytls.edge.readers import bundle, properties, router
 from whytls.edge.reading import read_files
 from whytls.edge.settings import ROUTER_CIPHERS, ROUTER_PROTOCOLS, SNI, disabled_algorithms, find, sends_server_name
@@ -85,6 +86,18 @@ def test_the_java_of_this_machine_is_read() -> None:
     assert listed is not None
     assert {"SSLv3", "TLSv1", "TLSv1.1"} <= set(listed[0])
     assert found.read_text().splitlines()[(listed[1].place.line or 0) - 1].startswith("jdk.tls.disabledAlgorithms=")
+
+
+@pytest.mark.parametrize(
+    "data", [b"conf_" + b"_" * 200_000, b"conf/" + b"+" * 200_000, b"\n" * 2_000_000, b"\\\n" * 500_000, b"http" + b"\n" * 1_000_000]
+)
+def test_long_runs_of_one_sign_take_no_time(data: bytes) -> None:
+    begun = time.process_time()
+    properties.looks_like(data, "x")
+    list(properties.read(data, "x.properties"))
+    router.looks_like(data)
+    reading._MAIN.search(data)
+    assert time.process_time() - begun < 5
 
 
 def test_a_bundle_has_its_targets_virtual_hosts_and_places() -> None:

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from whytls.edge.environment import Environment, NamedStore, Target, targets
 from whytls.edge.tlsinfo import TlsInfo
 from whytls.edge.virtualhost import VirtualHost
+from whytls.exceptions import UsageError
 from whytls.model import NOTHING_AT_REST, AtRest, Handshake, Hop, KeyEntry, Keystore, Truststore
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ class EdgeContext:
             return None
         places = {der: f"truststore {held.store.name}, alias {alias.name}" for alias in reversed(held.store.aliases) for der in alias.certificates}
         anchors = _certificates(held)
-        source = self._source(held).replace("keystore", "truststore", 1)
+        source = self._source(held).removeprefix("keystore ")  # reports write "the Router's truststore" before it
         return Truststore(source, anchors, tuple(places[der] for der in anchors)) if anchors else None
 
     def _source(self, held: NamedStore) -> str:
@@ -179,6 +181,8 @@ def read_environment(source: str, config: str | None = None, *, proxies: bool = 
 
     at = management_address(source)
     who = credentials(at.host, config, os.environ)
+    if find_spec("httpx") is None:
+        raise UsageError("a Management API cannot be asked: the package httpx is not installed", hint="pip install httpx; or name an exported folder")
     from whytls.edge.transport import Transport
 
     with Transport(at.base, who) as transport:

@@ -24,11 +24,14 @@ from whytls.edge.settings import Setting
 from whytls.edge.targetendpoint import TargetEndpoint
 from whytls.edge.targetserver import TargetServer
 from whytls.edge.virtualhost import VirtualHost
+from whytls.edge.xml import LARGEST as LARGEST_XML
+from whytls.edge.xml import parse
 from whytls.exceptions import InputError, UsageError
+from whytls.pki.readers.nginx_syntax import MOST_BYTES
 from whytls.pki.store import file_content, read_store
 
-MOST_FILES, DEEPEST, LARGEST_FILE, MOST_WARNINGS = 5_000, 16, 64 << 20, 50
-_MAIN = re.compile(rb"(?m)^\s*http\s*\{")
+MOST_FILES, DEEPEST, LARGEST_FILE, MOST_KEPT, MOST_WARNINGS = 5_000, 16, 64 << 20, 256 << 20, 50
+_MAIN = re.compile(rb"(?m)^[ \t]*http\s*\{")
 MANIFEST = "whytls-edge.json"  # of our own export
 
 
@@ -51,6 +54,14 @@ class _Collected:
     environments: dict[str, None] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     read: int = 0
+    kept: int = 0  # bytes of files that are held until all are known
+
+    def keep(self, data: bytes, path: Path, largest: int) -> bytes:
+        """The bytes, where there is room for them."""
+        self.kept += len(data)
+        if len(data) > largest or self.kept > MOST_KEPT:
+            raise InputError("too large for what it is, or too much of its kind", file=str(path))
+        return data
 
 
 def read_files(source: str) -> Environment:
@@ -112,7 +123,7 @@ def _take(path: Path, root: Path, found: _Collected) -> bool:
     if path.suffix.lower() in (".pem", ".crt", ".cer", ".key"):
         return False  # its alias or directive names it
     if router.looks_like(data) and not properties.is_named(name):
-        found.nginx.append((name, data))
+        found.nginx.append((name, found.keep(data, path, MOST_BYTES)))
         return True
     if properties.looks_like(data, name):
         found.settings += properties.read(data, name)
@@ -154,10 +165,8 @@ def _xml(data: bytes, path: Path, found: _Collected) -> bool:
     parts = path.parts
     at = max((index for index, part in enumerate(parts[:-1]) if part.lower() == "apiproxy"), default=None)
     if at is not None and bundle.is_part("/".join(parts[at:])):
-        found.parts.setdefault(str(Path(*parts[:at])), []).append(("/".join(parts[at:]), data))
+        found.parts.setdefault(str(Path(*parts[:at])), []).append(("/".join(parts[at:]), found.keep(data, path, LARGEST_XML)))
         return True
-    from whytls.edge.xml import parse
-
     kind = parse(data, str(path)).name
     if kind == "VirtualHost":
         host = VirtualHost.from_xml(data, str(path))

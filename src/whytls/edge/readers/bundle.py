@@ -41,8 +41,8 @@ def read_archive(data: bytes, file: str, proxy: str = "", revision: str = "") ->
                 raise InputError(f"has more than {MOST_ENTRIES:,} entries", file=file)
             wanted = [entry for entry in entries if _PARTS.fullmatch(entry.filename)]
             return of_documents(_contents(archive, wanted, file), file, proxy, revision)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError, OSError, RuntimeError) as error:
-        # zlib.error and lzma's come as these or as their own kinds; RuntimeError: an entry is locked with a password
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, OSError, RuntimeError) as error:
+        # RuntimeError: an entry is locked with a password, or compressed in a way that zipfile does not know
         problem = (
             "is locked with a password" if isinstance(error, RuntimeError) and "encrypted" in str(error) else "is no zip archive that can be read"
         )

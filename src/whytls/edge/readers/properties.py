@@ -23,9 +23,7 @@ _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _CONF = re.compile(r"conf_(load_balancing|[^_+]+)_(.+)")
 _CONF_FILE = re.compile(r"conf/([^+]+?)(?:\.properties)?\+(.+)")
 _COMPONENTS: tuple[Component, ...] = ("message-processor", "router", "management-server")
-_TELLS = re.compile(
-    rb"(?m)^[ \t]*(?:conf[_/][\w./-]+[_+]|jsse\.|jdk\.tls\.|https\.protocols|security\.provider\.|networkaddress\.cache)[\w.+-]*[ \t]*[=:]?"
-)
+_TELLS = re.compile(rb"(?m)^[ \t]*(?:conf[_/]|jsse\.|jdk\.tls\.|https\.protocols|security\.provider\.)[\w./+-]*[ \t]*[=:]")
 
 
 def looks_like(data: bytes, name: str) -> bool:
@@ -64,7 +62,8 @@ def read(data: bytes, name: str) -> tuple[Setting, ...]:
 
 def _logical(text: str) -> Iterator[tuple[int, str]]:
     """Lines as Java puts them together, each with the number of its first."""
-    gathered, begun = "", 0
+    gathered: list[str] = []
+    begun = 0
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         line = line.lstrip(" \t\f")
         if not begun and (not line or line[0] in "#!"):
@@ -72,12 +71,12 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
         begun = begun or number
         backslashes = len(line) - len(line.rstrip("\\"))
         if backslashes % 2:
-            gathered += line[:-1]
+            gathered.append(line[:-1])
             continue
-        yield begun, gathered + line
-        gathered, begun = "", 0
+        yield begun, "".join([*gathered, line])
+        gathered, begun = [], 0
     if begun:
-        yield begun, gathered
+        yield begun, "".join(gathered)
 
 
 def _token(key: str) -> tuple[str, str]:
