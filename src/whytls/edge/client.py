@@ -127,10 +127,10 @@ class ManagementApi:
         query = {"alias": alias, "format": form_of, "ignoreExpiryValidation": "true" if expired else "false", "ignoreNewlineValidation": "true"}
         self.transport.ask("POST", (*self._environment, "keystores", keystore, "aliases"), query=query, files=files, form=form)
 
-    def replace_certificate(self, keystore: str, alias: str, certificates: bytes) -> None:
+    def replace_certificate(self, keystore: str, alias: str, certificates: bytes, *, expired: bool = False) -> None:
         """New certificates for the key that an alias has. A keystore in use is better replaced by a new one behind a reference."""
-        files = {"certFile": ("cert.pem", certificates, PEM)}
-        self.transport.ask("PUT", (*self._environment, "keystores", keystore, "aliases", alias), files=files)
+        files, query = {"certFile": ("cert.pem", certificates, PEM)}, {"ignoreExpiryValidation": "true" if expired else "false"}
+        self.transport.ask("PUT", (*self._environment, "keystores", keystore, "aliases", alias), query=query, files=files)
 
     def delete_alias(self, keystore: str, alias: str) -> None:
         """Deletes an alias with its key."""
