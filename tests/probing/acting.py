@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model_server import ModelServer
+from refusing_server import ModelServer
 
 from whytls.model import Endpoint, Outcome
 from whytls.probing.attempt import Attempt
