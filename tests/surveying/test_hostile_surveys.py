@@ -20,7 +20,8 @@ import whytls  # noqa: E402
 VERDICTS = {
     "silent": {"handshake-timeout"}, "garbage": {"tls-to-plaintext-port"}, "http": {"tls-to-plaintext-port"}, "ssh": {"tls-to-plaintext-port"},
     "smtp": {"tls-to-plaintext-port"}, "reset-at-accept": {"connection-reset"}, "reset-after-hello": {"connection-reset"},
-    "reset-mid-flight": {"connection-reset"}, "fin-at-once": {"closed-without-answer", "connection-reset"}, "fin-after-hello": {"closed-without-answer", "connection-reset"},
+    "reset-mid-flight": {"connection-reset"}, "fin-at-once": {"closed-without-answer", "connection-reset"},
+    "fin-after-hello": {"closed-without-answer", "connection-reset"},
     "garbage-record": {"malformed-message"}, "lying-lengths": {"malformed-message"}, "endless-certificate": {"malformed-message"},
     "endless-retries": {"hello-retry-refused"}, "truncated-message": {"closed-without-answer"},
 }  # fmt: skip
