@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from whytls.surveying.through import Captured
 
 AT_ONCE = 16  # servers
-Part = Literal["names", "groups", "alpn", "resumption", "client-certificate", "clients"]
+Part = Literal["suites", "names", "groups", "alpn", "resumption", "client-certificate", "clients"]
 PARTS: tuple[Part, ...] = get_args(Part)
 _NO_CONNECTION = frozenset({"refused-connection", "timeout", "unreachable"})
 
@@ -147,7 +147,7 @@ class Probe:
 
 
 _PARTS: dict[str, str] = {
-    "": "versions and cipher suites", "groups": "groups and signature schemes", "names": "server_name: right, none, unknown",
+    "": "versions", "suites": "every cipher suite of each", "groups": "groups and signature schemes", "names": "server_name: right, none, unknown",
     "alpn": "ALPN", "resumption": "resumption", "client-certificate": "whether a client certificate is wanted, by a finished handshake",
 }  # fmt: skip
 
