@@ -1,6 +1,6 @@
 # Every target sets up what it needs: Python >= 3.11, make and git are enough, root is not. Stamps make repeat runs quick.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-stacks check accuracy bench fuzz coverage corpora chains checks docs lock clean
+.PHONY: help demo test test-stacks check accuracy bench fuzz coverage corpora chains checks probing replays docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -44,6 +44,12 @@ chains: $(VENV)/dev.stamp  ## how far the profiles agree with OpenSSL, Java and 
 
 checks: $(VENV)/run.stamp  ## a folder of 10,000 certificates, beside openssl and one Python process
 	$(BIN)/python benchmarks/checks.py
+
+probing: $(VENV)/dev.stamp  ## what a server accepts, beside sslscan, sslyze and testssl (lab/packages.txt)
+	$(BIN)/python benchmarks/probing.py
+
+replays: $(VENV)/dev.stamp  ## causes of a refused ClientHello x server stacks, replayed (lab/packages.txt)
+	$(BIN)/python -m benchmarks.replays
 
 corpora: $(VENV)/run.stamp  ## what we read beside what tshark reads, over a folder of captures: DIR=...
 	$(BIN)/python benchmarks/corpora.py $(DIR)

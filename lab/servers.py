@@ -31,11 +31,16 @@ http {{
 """
 
 
+def nginx_configuration(folder: Path, name: str, body: str, outer: str = "") -> str:
+    """The text of an nginx.conf that keeps all its files in `folder`, with `body` inside http { }."""
+    return _NGINX.format(folder=folder, name=name, body=body, outer=outer)
+
+
 def nginx(host: Host, body: str, *, port: int = 443, name: str = "", outer: str = "") -> Path:
     """nginx with `body` inside http { }; gives its error log (info level)."""
     name = name or f"nginx-{host.name}"
     conf = host.folder / f"{name}.conf"
-    conf.write_text(_NGINX.format(folder=host.folder, name=name, body=body, outer=outer))
+    conf.write_text(nginx_configuration(host.folder, name, body, outer))
     host.serve("nginx", "-p", str(host.folder), "-c", str(conf), "-e", str(host.folder / f"{name}-error.log"), port=port)
     kept = [line.strip() for line in body.splitlines() if "_ssl_" in line or line.strip().startswith(("ssl_", "listen", "proxy_"))]
     host.commands += [f"  # {line}".replace(str(host.folder) + "/", "") for line in kept]
@@ -85,7 +90,7 @@ def gnutls_serv(host: Host, certificate: Sequence[str], *options: str, port: int
 
 def go(host: Host, certificate: Sequence[str], *options: str, port: int = 8443) -> Path:
     """The Go server of lab/programs."""
-    words = [_built("serve"), "-address", f":{port}", "-cert", certificate[0], "-key", certificate[1]]
+    words = [go_program("serve"), "-address", f":{port}", "-cert", certificate[0], "-key", certificate[1]]
     return host.serve(*words, *options, port=port)
 
 
@@ -96,7 +101,7 @@ def java(host: Host, program: str, *options: str, port: int, properties: Sequenc
 
 
 @functools.cache
-def _built(program: str) -> str:
+def go_program(program: str) -> str:
     """Compile a Go program of lab/programs once per run of the lab, into Go's own cache and a folder that goes with the process."""
     folder = tempfile.TemporaryDirectory(prefix="lab-")
     _FOLDERS.append(folder)

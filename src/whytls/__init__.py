@@ -1,4 +1,4 @@
-"""Why did TLS fail? Give it a capture, a certificate or a keystore; it says in one sentence why, on which hop, proves it, and writes the fix.
+"""Why did TLS fail? Give it a capture, a live server, a certificate; it says in one sentence why, on which hop, proves it, and writes the fix.
 
 The names below are the public ones; they are loaded at first use, so that ``import whytls`` costs nothing.
 """
@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from whytls.checking.pairs import PairResult
     from whytls.checking.result import CheckResult, Problem
     from whytls.checking.run import Check
-    from whytls.exceptions import DamagedInput, InputError, Malformed, UsageError, WhytlsError
+    from whytls.exceptions import ApiError, DamagedInput, InputError, Malformed, UsageError, WhytlsError
+    from whytls.live import Replay, probe, replay
     from whytls.model import Alternative, Artefact, Diagnosis, Endpoint, Event, Evidence, Fix, Handshake
     from whytls.pki.password import Password
+    from whytls.surveying.replaying import Redone
+    from whytls.surveying.result import Survey
+    from whytls.surveying.run import Probe
 
 __version__ = "0.1.0"
 
@@ -23,12 +27,17 @@ _HOMES = {
     "whytls.checking.pairs": ("PairResult",),
     "whytls.checking.result": ("CheckResult", "Problem"),
     "whytls.checking.run": ("Check",),
-    "whytls.exceptions": ("DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"),
+    "whytls.exceptions": ("ApiError", "DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"),
+    "whytls.live": ("Replay", "probe", "replay"),
     "whytls.model": ("Alternative", "Artefact", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake"),
     "whytls.pki.password": ("Password",),
+    "whytls.surveying.replaying": ("Redone",),
+    "whytls.surveying.result": ("Survey",),
+    "whytls.surveying.run": ("Probe",),
 }
 __all__ = [
     "Alternative",
+    "ApiError",
     "Artefact",
     "CausePage",
     "Check",
@@ -44,8 +53,12 @@ __all__ = [
     "Malformed",
     "PairResult",
     "Password",
+    "Probe",
     "Problem",
+    "Redone",
+    "Replay",
     "Run",
+    "Survey",
     "UsageError",
     "WhytlsError",
     "__version__",
@@ -53,6 +66,8 @@ __all__ = [
     "check_pair",
     "diagnose",
     "explain",
+    "probe",
+    "replay",
 ]
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from whytls.checking.pairs import PairResult
-    from whytls.checking.result import Ask
     from whytls.checking.run import Check
+    from whytls.edge.context import EdgeContext
+    from whytls.edge.environment import Environment
     from whytls.filters import Filters
     from whytls.pki.defect import Purpose
     from whytls.pki.password import Password
@@ -48,6 +49,8 @@ def diagnose(
     password_env: Given = (),
     password_file: Given = (),
     at: str | datetime | None = None,
+    edge: str | Environment | None = None,
+    edge_config: str | None = None,
     all: bool = False,  # noqa: A002  (the option is called --all)
     filters: Filters | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -59,17 +62,24 @@ def diagnose(
     ``truststore`` are the sides' stores, ``{"router": "store.p12"}`` or ``["router=store.p12"]``, sides being client, router,
     message-processor, backend, and server where no gateway is known; ``password_env`` and ``password_file`` name in the same way
     where each side's password stands. ``trust`` is a store with the anchors of the side that rejected, whichever that is. ``at`` is
-    the time at which certificates are judged, instead of the capture's. ``all`` yields those that did not fail as well. The value
-    is iterated lazily; stores are read at once.
+    the time at which certificates are judged, instead of the capture's. ``edge`` is a known gateway: the address of an environment at its
+    Management API (``https://HOST/v1/o/ORG/e/ENV``), a folder or file that configures it, or an ``Environment``; hop and stores that are not
+    given come from there, and verdicts name its resources; ``edge_config`` is a file that says who we are to the API. ``all`` yields those
+    that did not fail as well. The value is iterated lazily; stores and gateway are read at once.
 
     Raises:
+        ApiError: the Management API cannot be reached, or refuses.
         InputError: a file is no capture or no store, or cannot be read.
         UsageError: a pattern, a side, a time or a filter is none.
     """
     if not paths:
         raise UsageError("there is nothing to read", hint="name a capture, a folder, or - for a pipe")
+    from whytls.pki.terms import anchors, moment
+
     who = _topology(router, message_processor, backend, topology)
-    known = _Known(_anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), _time(at))
+    known = _Known(
+        anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), moment(at), _gateway(edge, edge_config)
+    )
     return Run([str(p) for p in paths], who, known, all, filters, progress)
 
 
@@ -104,12 +114,13 @@ def check(
     if not sources:
         raise UsageError("there is nothing to check", hint="name a file, a folder, HOST:PORT, or system")
     from whytls.checking.run import Check, endpoint_of
+    from whytls.checking.terms import terms
 
-    asked = _ask(expect_host, purpose, trust, with_, crl, ocsp, at, warn_days, fetch_issuers, allow_private)
+    ask = terms(expect_host, purpose, trust, with_, crl, ocsp, at, warn_days, fetch_issuers, allow_private)
     named = [str(source) for source in sources]
     for source in named:
         endpoint_of(source)  # a call that cannot be is refused before anything is read
-    return Check(named, asked, password, key_password)
+    return Check(named, ask, password, key_password)
 
 
 def check_pair(
@@ -138,32 +149,11 @@ def check_pair(
         UsageError: a time, an alias or a pair is none.
     """
     from whytls.checking.pairs import pairs, roles_of
+    from whytls.checking.terms import terms
 
     roles = roles_of(as_, usage)
-    asked = _ask(host, roles.usage, None, with_, crl, ocsp, at, 0, False, False)
-    return pairs(str(presents), str(trusts), asked, roles, alias=presents_alias, passwords=(presents_password, trusts_password))
-
-
-def _ask(
-    host: str | None, purpose: Purpose | None, trust: str | None, with_: Sequence[str], crl: Sequence[str], ocsp: Sequence[str],
-    at: str | datetime | None, warn_days: int, fetch: bool, allow_private: bool,
-) -> Ask:  # fmt: skip
-    from time import time_ns
-
-    from whytls.checking.result import Ask
-    from whytls.pki.readers.revocation import read_revocation
-    from whytls.pki.store import read_store
-
-    if purpose not in (None, "server", "client"):
-        raise UsageError(f"{purpose!r} is no purpose", hint="server or client")
-    if host is not None and (not host or host.startswith("*") or any(sign in host for sign in "/ ") or (":" in host and host.count(":") == 1)):
-        raise UsageError(f"{host[:100]!r} is no host name", hint="a name or an address, without port: api.example.com")
-    if not 0 <= warn_days <= 36_500:
-        raise UsageError(f"{warn_days} is no number of days", hint="from 0 to 36,500")
-    when = _time(at)
-    given = [der for source in with_ for der in read_store(source).certificates]
-    said = tuple(found for source in (*crl, *ocsp) for found in read_revocation(source))
-    return Ask(when if when is not None else time_ns(), purpose, host, _anchors(trust), given, said, warn_days, fetch, allow_private)
+    ask = terms(host, roles.usage, None, with_, crl, ocsp, at, 0, False, False)
+    return pairs(str(presents), str(trusts), ask, roles, alias=presents_alias, passwords=(presents_password, trusts_password))
 
 
 def _topology(router: Sequence[str], message_processor: Sequence[str], backend: Sequence[str], file: str | None) -> Topology | None:
@@ -180,6 +170,15 @@ class _Known(NamedTuple):
     trust: tuple[bytes, ...] | None
     stores: Stores | None
     at: int | None
+    gateway: EdgeContext | None = None
+
+
+def _gateway(edge: str | Environment | None, config: str | None) -> EdgeContext | None:
+    if edge is None:
+        return None
+    from whytls.edge.context import EdgeContext, read_environment
+
+    return EdgeContext(read_environment(edge, config) if isinstance(edge, str) else edge)
 
 
 def _stores(keystore: Given, truststore: Given, password_env: Given, password_file: Given, file: str | None) -> Stores | None:
@@ -188,29 +187,6 @@ def _stores(keystore: Given, truststore: Given, password_env: Given, password_fi
     from whytls.stores import stores as read
 
     return read(keystore, truststore, password_env, password_file, file)
-
-
-def _anchors(trust: str | None) -> tuple[bytes, ...] | None:
-    if trust is None:
-        return None
-    from whytls.pki.store import read_anchors
-
-    return read_anchors(trust)
-
-
-def _time(at: str | datetime | None) -> int | None:
-    if at is None:
-        return None
-    from datetime import UTC, datetime
-
-    if isinstance(at, str):
-        try:
-            at = datetime.fromisoformat(at) if not at.isdigit() else datetime.fromtimestamp(int(at), UTC)
-        except (ValueError, OverflowError, OSError):
-            raise UsageError(f"{at!r} is no time", hint="for instance 2019-03-01, 2019-03-01T12:00:00Z, or seconds since 1970") from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return int(at.timestamp()) * 1_000_000_000
 
 
 class Run:
@@ -234,6 +210,7 @@ class Run:
     def __iter__(self) -> Iterator[Diagnosis]:
         stores = self._known.stores
         self.warnings += stores.warnings if stores else ()
+        self.warnings += self._known.gateway.warnings if self._known.gateway else ()
         for recording in recordings(self._paths):
             recording.progress = self._progress
             yield from _Recording(self, recording).diagnoses()
@@ -262,17 +239,31 @@ class Run:
         theirs = book.client(handshake.client.address)
         context = _new(
             Context,
-            (ending, hop, inferred, known.at, known.trust, profile, theirs, whole, waiting, NOTHING_AT_REST, NOTHING_AT_REST),
+            (ending, hop, inferred, known.at, known.trust, profile, theirs, whole, waiting, NOTHING_AT_REST, NOTHING_AT_REST, None),
         )
-        if known.stores is None:
+        if known.stores is None and known.gateway is None:
             return context
         self._hops.add(hop)
-        of_client, of_server = known.stores.at(hop)
+        of_client, of_server = known.stores.at(hop) if known.stores is not None else (NOTHING_AT_REST, NOTHING_AT_REST)
+        if known.gateway is not None:  # what the call names counts before what the gateway is configured with
+            client, server = known.gateway.stores(handshake, hop)
+            of_client, of_server = of_client.over(client), of_server.over(server)
         return context._replace(client_stores=of_client, server_stores=of_server)
+
+    def named(self, diagnosis: Diagnosis) -> Diagnosis:
+        """The diagnosis with the names of the gateway's resources, where a gateway is known."""
+        if self._known.gateway is None:
+            return diagnosis
+        from whytls.edge.naming import named
+
+        return named(diagnosis, self._known.gateway)
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
         if self.topology:
             return self.topology.hop(handshake.client, handshake.server), False
+        configured = self._known.gateway.hop(handshake) if self._known.gateway is not None else None
+        if configured is not None:
+            return configured, False
         hop = gateways.hop(handshake.client, handshake.server)
         return hop, hop != "direct"
 
@@ -343,9 +334,10 @@ class _Recording:
             yield diagnosis
 
     def _verdict(self, handshake: Handshake, whole: bool) -> Verdict:
-        from whytls.verdict import judge
+        from whytls.verdict import Verdict, judge
 
-        return judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
+        diagnosis, still_open = judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
+        return Verdict(self.run.named(diagnosis), still_open)
 
 
 class CausePage(NamedTuple):

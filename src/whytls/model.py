@@ -38,12 +38,14 @@ EventKind = Literal[
 
 
 class Endpoint(NamedTuple):
-    """One end of a connection."""
+    """One end of a connection; a Unix socket's address is its path, its port 0."""
 
     address: str
     port: int
 
     def __str__(self) -> str:
+        if not self.port and self.address[:1] in ("/", "@"):
+            return f"unix:{self.address}"
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
@@ -296,6 +298,7 @@ class Diagnosis(NamedTuple):
     file: str = ""
     frame: int = 0  # the handshake's first frame: its number for --show and replay
     handshake: Handshake | None = None  # what was judged; never serialised
+    context: Context | None = None  # what it was judged with; never serialised
 
 
 NO_ENDING = Ending("tcp", "none", None)
@@ -330,8 +333,102 @@ class AtRest(NamedTuple):
     keystore: Keystore | None = None
     truststore: Truststore | None = None
 
+    def over(self, other: AtRest) -> AtRest:
+        """These stores, and the other's where there is none; one of the two values itself wherever that is the same."""
+        if self.keystore is None and self.truststore is None:
+            return other
+        lacks = (self.keystore is None and other.keystore is not None) or (self.truststore is None and other.truststore is not None)
+        return AtRest(self.keystore or other.keystore, self.truststore or other.truststore) if lacks else self
+
 
 NOTHING_AT_REST = AtRest()
+
+
+class Altered(NamedTuple):
+    """One thing that was different in a hello of ours."""
+
+    dimension: str  # version, suite, group, signature, sni, alpn; fallback, extension, size, grease, ... (probing/changes.py)
+    text: str  # "adding server_name api.example.com"
+    lacked: bool = True  # the hello lacked it; False: something was taken away, or another thing asked for
+
+
+def in_words(changes: Sequence[Altered]) -> str:
+    """Changes as one phrase; what is done alike is said once: "taking out the extensions session_ticket and encrypt_then_mac"."""
+    done: list[tuple[str, list[str]]] = []
+    for change in changes:
+        doing = next((words for words in _DOINGS if change.text.startswith(words)), "")
+        what = change.text.removeprefix(doing)
+        if done and done[-1][0] == doing and doing:
+            done[-1][1].append(what)
+        else:
+            done.append((doing, [what]))
+    return " and ".join([_plural(doing, what) + _and(what) for doing, what in done])
+
+
+_DOINGS = ("taking out the extension ", "adding the extension ", "taking out ", "adding ", "changing ")
+
+
+def _plural(doing: str, what: list[str]) -> str:
+    return doing.replace(" extension ", " extensions ") if len(what) > 1 else doing
+
+
+def _and(what: list[str]) -> str:
+    return " and ".join([", ".join(what[:-1]), what[-1]]) if len(what) > 1 else what[0]
+
+
+class Tried(NamedTuple):
+    """A hello that was sent to the server, and what became of it."""
+
+    changes: tuple[Altered, ...]  # (): the captured hello itself
+    attempt: int
+    passed: bool  # the server answered it with its whole flight
+    outcome: str  # for people: "TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"; "fatal handshake_failure"
+    handshake: Handshake  # all that was said
+
+    @property
+    def text(self) -> str:
+        """What was different, in words."""
+        return in_words(self.changes) or "the captured ClientHello"
+
+
+# Why a replay ended. found: with the smallest change. not-reproduced: the server accepts the hello today. otherwise: it refuses it, in another
+# way. inconsistent: now it does, now it does not. nothing-helps: whatever was changed, it was refused. bound: so many connections were not
+# enough. unreachable: no connection was had. carried-on: the server had accepted the hello; the handshake was carried on in place of the client.
+Stopped = Literal["found", "not-reproduced", "otherwise", "inconsistent", "nothing-helps", "bound", "unreachable", "carried-on"]
+
+
+class Replayed(NamedTuple):
+    """A captured failure, done again with the live server: what was the same, and what had to be different for it to succeed."""
+
+    target: str
+    stopped: Stopped
+    controls: int = 0  # how often the captured hello was sent again, before, between and after all else
+    reproduced: int = 0  # how often it failed as it had in the recording
+    minimal: tuple[Altered, ...] = ()  # the smallest change with which it goes through
+    shown_minimal: bool = False  # each of them was left out, and it failed
+    rivals_untried: bool = False  # the bound left no room for another change that could have been enough as well
+    confirmed: int = 0  # how often it went through so, besides the first time
+    contradictions: int = 0  # answers that differed from an earlier one to the same hello
+    alone: tuple[Tried, ...] = ()  # other changes, each tried alone, that did not help
+    also: tuple[Tried, ...] = ()  # other changes that are enough alone
+    tried: tuple[Tried, ...] = ()  # everything, in its order
+    carried_on: Tried | None = None  # a whole handshake, with the chain that the server shows and what it asks of the client
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """Of what the smallest change is."""
+        return frozenset(a.dimension for a in self.minimal)
+
+    @property
+    def certain(self) -> bool:
+        """Whether it leaves nothing else: the failure came back every time, one dimension mends it every time, and no other does.
+
+        A newer version is no rival: the hello went through in a version of its own, so that the versions are not what is wrong.
+        """
+        rivals = {a.dimension for t in self.also for a in t.changes if a.lacked} - self.dimensions - {"version"}
+        steady = self.controls >= 2 and self.reproduced == self.controls and not self.contradictions and self.confirmed >= 2
+        return steady and self.shown_minimal and len(self.dimensions) == 1 and not rivals and not self.rivals_untried
 
 
 class Context(NamedTuple):
@@ -348,6 +445,7 @@ class Context(NamedTuple):
     waiting: Passed | None = None  # the northbound request that waited for this southbound handshake
     client_stores: AtRest = NOTHING_AT_REST  # of whoever is the client on this hop
     server_stores: AtRest = NOTHING_AT_REST
+    replayed: Replayed | None = None  # what came of doing it again with the live server
 
     def stores(self, side: Side) -> AtRest:
         """The stores of that side of the handshake."""

@@ -197,6 +197,8 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         warnings.append(f"hop inferred from the recording: {_inferred(handshake, context)}")
     if not handshake.coverage.whole:
         warnings += _coverage_warnings(handshake)
+    if context.replayed is not None:
+        warnings += context.replayed.warnings
     title, fix = _title(cause, finding, context, warnings), _fix(cause, finding, context, warnings)  # they can add warnings
     return _new(Diagnosis, (
         cause.slug,
@@ -214,7 +216,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         alternatives,
         handshake.sni,
         handshake.started_at,
-        _in_order(finding.evidence + _other_alerts(handshake, context, finding)),
+        _in_order(finding.evidence + _other_alerts(handshake, context, finding), context),
         fix,
         (),  # more fixes
         tuple(warnings),
@@ -222,6 +224,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         handshake.file,
         handshake.events[0].frame if handshake.events else 0,
         handshake,
+        context,
     ))  # fmt: skip
 
 
@@ -230,9 +233,13 @@ def _request(passed: Passed) -> str:
     return f"{passed.client} → {passed.server}, #{passed.frame}: its request was waiting for this handshake"
 
 
-def _in_order(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """As it stands in the recording; what has no frame comes last."""
-    return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
+def _in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidence, ...]:
+    """As it stands in the recording; then what a replay showed, as it argues; what has no frame comes last."""
+    if context.replayed is None:
+        return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
+    attempts = {t.handshake.file for t in context.replayed.tried}
+    recorded = sorted((e for e in evidence if e.file not in attempts), key=_place)
+    return (*recorded, *(e for e in evidence if e.file in attempts))
 
 
 def _place(evidence: Evidence) -> tuple[bool, str, int]:
@@ -338,4 +345,5 @@ def _not_failed(handshake: Handshake, context: Context, bugs: list[str]) -> Diag
         file=handshake.file,
         frame=handshake.events[0].frame if handshake.events else 0,
         handshake=handshake,
+        context=context,
     )

@@ -17,13 +17,17 @@ STEPS = (
     {"configuration"},
     {"wire"},
     {"pki"},  # above wire for its table of alerts
+    {"clients"},  # what real clients send and accept: data, and set intersection
     {"model"},
-    {"capture", "inference", "probing", "topology", "stores", "filters"},
+    {"capture", "inference", "topology", "stores", "filters"},
+    {"probing"},  # what it hears is read and weighed by the same functions as a recording
     {"causes"},
     {"verdict"},
     {"errortext", "edge", "checking"},
+    {"surveying"},
     {"gateway", "report"},
     {"api"},
+    {"live"},  # the public functions that contact servers; a replay begins with a diagnosis
     {"serve", "fleet"},
     {"cli"},
     {"__init__", "__main__"},

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from story import CLIENT, SERVER, START
+from story import CLIENT, SERVER, START, alert, client, hello, server, server_hello, story
 from whytls import verdict
 from whytls.inference.ending import ending_of
-from whytls.model import Context, Diagnosis, Endpoint, Finding, Handshake, Seen, ServerProfile
+from whytls.model import Altered, Context, Diagnosis, Endpoint, Finding, Handshake, Replayed, Seen, ServerProfile, Tried
 
 Tell = Callable[[SimpleNamespace], Handshake]
 Know = Callable[[SimpleNamespace], dict[str, Any]]
@@ -103,4 +103,16 @@ def knowing(*seen: Seen, **fields: Any) -> Know:
     return lambda pki: {"server_profile": ServerProfile(completed, failed, **fields)}
 
 
-__all__ = ["CLIENT", "SERVER", "Silent", "Speaks", "accepted", "check", "check_silent", "findings", "ids", "judged", "knowing"]
+def replayed(*minimal: Altered, certain: bool = True) -> Know:
+    """The context in which the handshake was done again, and went through with these changes only."""
+    attempt = story(client >> hello(), server << server_hello(), file="server.example.test:443 attempt 4")
+    control = Tried((), 2, False, "fatal handshake_failure", story(client >> hello(), server << alert(40), file="server.example.test:443 attempt 2"))
+    helped = Tried(minimal, 4, True, "TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", attempt)
+    other = Tried((Altered("alpn", "adding ALPN h2"),), 5, False, "fatal handshake_failure", attempt)
+    found = Replayed(
+        "server.example.test:443", "found", 4, 4 if certain else 3, minimal, True, confirmed=2, alone=(other,), tried=(control, helped, other),
+    )  # fmt: skip
+    return lambda pki: {"replayed": found}
+
+
+__all__ = ["CLIENT", "SERVER", "Silent", "Speaks", "accepted", "check", "check_silent", "findings", "ids", "judged", "knowing", "replayed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from asking import Silent, Speaks, accepted, check, check_silent, ids, knowing
+from asking import Silent, Speaks, accepted, check, check_silent, ids, knowing, replayed
 
 from story import (
     alert,
@@ -26,7 +26,7 @@ from story import (
     server_hello,
     story,
 )
-from whytls.model import Coverage
+from whytls.model import Altered, Coverage
 
 OLD, TLS12 = 0x0301, 0x0303
 P256, P384, X448 = 0x0017, 0x0018, 0x001E
@@ -151,6 +151,24 @@ SPEAKS = [
            "server", "possible", BOTH_BACK, "", (12,)),
     Speaks("unexplained", "the client's own", lambda _: story(HELLO, client >> alert(90, 1), client >> fin()),
            "client", "possible", BOTH, "", (5,)),
+    Speaks("hello-intolerance", "a longer hello, met with silence", lambda _: story(HELLO, quiet=12),
+           "server", "proven", ("server", "network", "client"), "size", (4,), replayed(Altered("size", "taking out padding", False))),
+    Speaks("hello-intolerance", "an extension", lambda _: story(HELLO, server << fin()), "server", "likely", ("server", "network", "client"),
+           "extension", (4, 5), replayed(Altered("extension", "taking out the extension encrypt_then_mac", False), certain=False)),
+    Speaks("sni-missing", "by a replay", lambda _: story(client >> hello(sni=None, suites=CBC), server << alert(40)),
+           "server", "proven", ("client",), "", (4, 5), replayed(Altered("sni", "adding server_name www.example.test"))),
+    Speaks("group-mismatch", "by a replay, though its list is everybody's", lambda _: story(HELLO, server << alert(40)),
+           "server", "proven", BOTH, "", (4, 5), replayed(Altered("group", "adding the group secp384r1"))),
+    Speaks("sni-missing", "by a replay, after the server's choice",
+           lambda _: story(client >> hello(sni=None), server << server_hello(0x0304), server << alert(40)),
+           "server", "proven", ("client",), "", (4, 6), replayed(Altered("sni", "adding server_name www.example.test"))),
+    Speaks("extended-master-secret-missing", "a server that insists", lambda _: story(HELLO12, server << alert(40)),
+           "server", "proven", BOTH, "server-insists", (4, 5), replayed(Altered("extended-master-secret", "adding extended_master_secret"))),
+    Speaks("renegotiation-refused", "a server that insists", lambda _: story(HELLO12, server << alert(40)),
+           "server", "proven", BOTH, "server-insists", (4, 5), replayed(Altered("renegotiation", "adding the signal for secure renegotiation"))),
+    Speaks("downgrade-refused", "by a replay, closed without a word",
+           lambda _: story(client >> hello(version=TLS12, suites=(0xC02F, 0x5600)), server << fin()),
+           "server", "proven", ("client", "network"), "", (4, 5), replayed(Altered("fallback", "taking out TLS_FALLBACK_SCSV"))),
 ]  # fmt: skip
 
 SILENT = [
@@ -193,6 +211,11 @@ SILENT = [
     Silent("renegotiation-refused", "extended-master-secret-missing",
            lambda _: story(client >> hello(version=TLS12, extended_master_secret=True, secure_renegotiation=True),
                            server << server_hello(secure_renegotiation=True), client >> alert(40))),
+    Silent("hello-intolerance", "handshake-timeout", lambda _: story(HELLO, quiet=12)),
+    Silent("hello-intolerance", "cipher-mismatch", lambda _: story(HELLO, server << alert(40)),
+           replayed(Altered("suite", "adding the cipher suite TLS_AES_256_GCM_SHA384"))),
+    Silent("cipher-mismatch", "group-mismatch", lambda _: story(HELLO, server << alert(40)),
+           replayed(Altered("group", "adding the group secp384r1"))),
     Silent("internal-error", "cipher-mismatch", lambda _: story(HELLO, server << alert(40))),
     Silent("unexplained", None,
            lambda pki: story(HELLO12, server_flight(*pki.sound), client_flight(), server << change(), server << finished(),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import get_args
 
 import pytest
-from test_live import listening, tls
+from test_endpoint import listening, tls
 
 import whytls
 from authority import NOON, days, issue

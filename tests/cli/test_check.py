@@ -194,7 +194,7 @@ def test_what_a_certificate_says_cannot_steer_the_terminal(said: Said, tmp_path:
     assert "\\x1b[2J" in out
 
 
-@pytest.mark.parametrize(("word", "command"), [(stored("api.pem"), "check"), ("a.example:443", "check"), (stored("README.md"), "diagnose")])
+@pytest.mark.parametrize(("word", "command"), [(stored("api.pem"), "check"), ("a.example:443", "probe"), (stored("README.md"), "diagnose")])
 def test_a_forgotten_command_is_guessed(capsys: pytest.CaptureFixture[str], word: str | Path, command: str) -> None:
     assert main([str(word)]) == 2
     assert f"did you mean: whytls {command} {word}" in capsys.readouterr().err

@@ -47,6 +47,11 @@ def test_handshakes_of_tls13_come_to_their_end(shape: str) -> None:
     assert walk(shape, 0x0304) == "open-1.3"
 
 
+@pytest.mark.parametrize("shape", ["CsizxyfIFt", "CszrxyfXYFttdD", "CszrxyfXFDtd", "CjICiszxyfFd", "CszfFt", "CszxyfdFDd"])
+def test_handshakes_of_tls13_that_were_opened_come_to_their_end(shape: str) -> None:
+    assert walk(shape, 0x0304) == "open-1.3"
+
+
 @pytest.mark.parametrize(("shape", "version", "wanted"), [
     ("", 0x0303, ("client: client-hello",)),
     ("OoC", 0x0303, ("server: server-hello", "server: hello-retry-request")),
@@ -60,6 +65,10 @@ def test_handshakes_of_tls13_come_to_their_end(shape: str) -> None:
     ("CjC", 0x0304, ("server: server-hello",)),
     ("Csi", 0x0304, ("server: encrypted",)),
     ("Csid", 0x0304, ("client: encrypted",)),
+    ("Csz", 0x0304, ("server: certificate-request", "server: certificate", "server: finished")),
+    ("Cszrxyf", 0x0304, ("client: certificate",)),
+    ("CszrxyfX", 0x0304, ("client: certificate-verify", "client: finished")),
+    ("CszrxyfXF", 0x0304, ("server: new-session-ticket", "server: encrypted")),
     ("CsxknGIDid", 0x0303, ()),
 ])  # fmt: skip
 def test_what_was_expected(shape: str, version: int, wanted: tuple[str, ...]) -> None:

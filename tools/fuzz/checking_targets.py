@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 
 from tools.fuzz.items import NOW, Run, unpacked
 
@@ -41,10 +40,16 @@ def check() -> Run:
 
 def endpoint() -> Run:
     """The first line is an endpoint's name; what follows is what it answers."""
-    from whytls.checking.endpoint import without_chain
+    from whytls.checking.endpoint import Shown, without_chain
     from whytls.checking.result import Ask
     from whytls.exceptions import UsageError
-    from whytls.pki.readers.live import Address, address, talk
+    from whytls.model import Endpoint
+    from whytls.pki.readers.live import Address, address
+    from whytls.probing.asking import hello
+    from whytls.probing.attempt import Attempt
+    from whytls.probing.client import Client
+    from whytls.probing.conversation import Conversation, Ends
+    from whytls.probing.why import modern
 
     def run(data: bytes) -> None:
         name, _, answer = data.partition(b"\n")
@@ -53,15 +58,17 @@ def endpoint() -> Run:
             assert found is None or address(str(found)) == found
         except UsageError:
             found = None
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            ours.setblocking(False)
-            theirs.sendall(answer[:4096])
-            theirs.shutdown(socket.SHUT_WR)
-            shown = talk(found or Address("a.example", 443), "a.example", ours, in_all=2.0)
-        if not shown.chain:
-            problem = without_chain(shown, Ask(NOW)).problems[0]
-            assert not problem.warnings
+        said = Conversation("a.example:443 attempt 1", 512)
+        client = Client(hello(modern()._replace(deep=True), "a.example"), said, "flight")
+        client.start()
+        client.receive(answer[:4096])
+        if not client.end:
+            said.add("fin", "server")
+        handshake = said.handshake(Ends(Endpoint("192.0.2.1", 1), Endpoint("192.0.2.2", 443)), "failed")
+        attempt = Attempt(1, "as today's clients", handshake, client.end or "closed")
+        if not handshake.server_chain:
+            result = without_chain(found or Address("a.example", 443), Shown("192.0.2.2", (attempt,), attempt), Ask(NOW))
+            assert not any("bug in whytls" in warning for problem in result.problems for warning in problem.warnings)
 
     return run
 

@@ -204,7 +204,7 @@ class Lane:
                 self._sslv2(data[begin:end], first, packet)
             else:
                 self._encrypted += 1
-                self._add("encrypted", packet, _new(EncryptedRecord, (kind, end - begin)), first, end - begin)
+                self._add("encrypted", packet, _new(EncryptedRecord, (kind, end - begin, b"")), first, end - begin)
         return self._rest(start, data, cut) if cut.stop else start + cut.end
 
     def _rest(self, start: int, data: bytes, cut: Split) -> int:

@@ -120,7 +120,7 @@ def _one(client: bytes, server: bytes) -> Found | None:
     return None
 
 
-def _words(text: bytes) -> str:
+def harmless(text: bytes) -> str:
     """Another end's words as one line of harmless text."""
     line = text.decode("utf-8", "replace")
     return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:MOST_WORDS]
@@ -177,7 +177,7 @@ def _line_dialect(client: bytes, server: bytes) -> Found | None:
     asked = commands[index].stop
     if answer is None:
         return Found(kind, asked, len(server), upgraded=False, refusal=None) if not looks_like_tls(client, asked) else None
-    return Found(kind, asked, answer.stop, upgraded=good, refusal=None if good else _words(answer.text))
+    return Found(kind, asked, answer.stop, upgraded=good, refusal=None if good else harmless(answer.text))
 
 
 def _kind_of(step: bytes, server: bytes, commands: list[_Line], tag: bytes | None) -> str:
@@ -232,7 +232,7 @@ def _ldap(client: bytes, server: bytes) -> Found | None:
     code = match[1][0] if match else -1
     if code == 0:
         return Found("ldap", length, answer)
-    said = _words(server[match.end() + 1 : answer]) if match else ""
+    said = harmless(server[match.end() + 1 : answer]) if match else ""
     return Found("ldap", length, answer, upgraded=False, refusal=f"result code {code}{': ' if said else ''}{said}")
 
 
@@ -255,8 +255,14 @@ def _postgresql(client: bytes, server: bytes) -> Found | None:
         return Found("postgresql", 8, 0, upgraded=False) if len(client) == 8 else Found("postgresql", 8, 0)
     if server[:1] == b"S":
         return Found("postgresql", 8, 1)
-    said = _words(server[5:]) if server[:1] == b"E" else ""
+    said = postgresql_error(server[5:]) if server[:1] == b"E" else ""
     return Found("postgresql", 8, 1, upgraded=False, refusal=said or "N (the server is not configured for TLS)")
+
+
+def postgresql_error(fields: bytes) -> str:
+    """The message of an ErrorResponse (PostgreSQL manual, 55.8), or all of it where it has none: a server before 7.4 has no fields."""
+    message = next((field[1:] for field in fields.split(b"\0") if field[:1] == b"M"), fields)
+    return harmless(message)
 
 
 def _is_postgresql(client: bytes, server: bytes) -> bool:
@@ -289,7 +295,7 @@ def _xmpp(client: bytes, server: bytes) -> Found | None:
     if answer is None:
         return Found("xmpp", asked.end(), len(server), upgraded=looks_like_tls(client, asked.end()))
     if answer[1] == b"failure":
-        return Found("xmpp", asked.end(), answer.end(), upgraded=False, refusal=_words(answer[0]))
+        return Found("xmpp", asked.end(), answer.end(), upgraded=False, refusal=harmless(answer[0]))
     return Found("xmpp", asked.end(), answer.end())
 
 
@@ -310,7 +316,7 @@ def _http_connect(client: bytes, server: bytes) -> Found | None:
         request = _pattern(_CONNECT).match(client, asked)
         if request is None:
             return None
-        target = _words(request[1])
+        target = harmless(request[1])
         asked = _head_end(client, request.end() - 1)
         head = _head_end(server, answered)
         if not server[answered:].startswith(b"HTTP/1."):
@@ -321,7 +327,7 @@ def _http_connect(client: bytes, server: bytes) -> Found | None:
         length = _pattern(_LENGTH).search(server, answered, head)
         answered = min(head + (int(length[1]) if length else 0), len(server))
         if not client.startswith(b"CONNECT ", asked):
-            return Found("http-connect", asked, answered, target, upgraded=False, refusal=_words(status))
+            return Found("http-connect", asked, answered, target, upgraded=False, refusal=harmless(status))
     return None
 
 
@@ -335,8 +341,8 @@ def _is_connect(client: bytes, server: bytes) -> bool:
     return client.startswith(b"CONNECT ")
 
 
-_SOCKS4_REFUSALS = {0x5B: "request rejected or failed", 0x5C: "no identd at the client", 0x5D: "identd names another user"}
-_SOCKS5_REFUSALS = {
+SOCKS4_REFUSALS = {0x5B: "request rejected or failed", 0x5C: "no identd at the client", 0x5D: "identd names another user"}
+SOCKS5_REFUSALS = {
     1: "general failure", 2: "not allowed by ruleset", 3: "network unreachable", 4: "host unreachable", 5: "connection refused",
     6: "TTL expired", 7: "command not supported", 8: "address type not supported",
 }  # fmt: skip
@@ -352,14 +358,14 @@ def _socks4(client: bytes, server: bytes) -> Found | None:
         last = client.find(b"\0", end) + 1
         if not last:
             return None
-        host, end = _words(client[end : last - 1]), last
+        host, end = harmless(client[end : last - 1]), last
     target = f"{host}:{client[2] << 8 | client[3]}"
     if len(server) < 8 or server[0]:
         return Found("socks4", end, len(server), target, upgraded=False) if not looks_like_tls(client, end) else None
     code = server[1]
     if code == 0x5A:
         return Found("socks4", end, 8, target)
-    return Found("socks4", end, 8, target, upgraded=False, refusal=_SOCKS4_REFUSALS.get(code, f"code {code}"))
+    return Found("socks4", end, 8, target, upgraded=False, refusal=SOCKS4_REFUSALS.get(code, f"code {code}"))
 
 
 def _is_socks4(client: bytes, server: bytes) -> bool:
@@ -389,7 +395,7 @@ def _socks5(client: bytes, server: bytes) -> Found | None:
     reply = _socks5_address(server, answered)
     code = server[answered + 1] if len(server) > answered + 1 else -1
     if code != 0 or reply is None:
-        said = _SOCKS5_REFUSALS.get(code, f"code {code}") if code > 0 else None
+        said = SOCKS5_REFUSALS.get(code, f"code {code}") if code > 0 else None
         return Found("socks5", asked, len(server), target, upgraded=False, refusal=said)
     return Found("socks5", asked, reply[0], target)
 
@@ -405,7 +411,7 @@ def _socks5_address(data: bytes, at: int) -> tuple[int, str] | None:
         return None
     raw = data[start : start + length]
     if kind == 3:
-        host = _words(raw)
+        host = harmless(raw)
     else:
         from ipaddress import ip_address
 
@@ -425,7 +431,7 @@ def _proxy_v1(client: bytes, server: bytes) -> Found | None:
     match = _pattern(_PROXY_V1).match(client)
     if match is None:
         return None
-    return Found("proxy-v1", match.end(), 0, f"{_words(match[1])}:{_words(match[2])}" if match[1] else None)
+    return Found("proxy-v1", match.end(), 0, f"{harmless(match[1])}:{harmless(match[2])}" if match[1] else None)
 
 
 def _is_proxy_v1(client: bytes, server: bytes) -> bool:

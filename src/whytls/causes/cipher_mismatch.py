@@ -55,7 +55,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if handshake.client_hello is None:
         return _unseen(handshake, context)
     refusal = hello_refusal(handshake, context)
-    if refusal is None or handshake.server_hello is not None:
+    if refusal is None or not refusal.over_choice:
         return NotApplicable()
     narrow = next((n for n in refusal.narrow if n.dimension == "suite"), None)
     suites = [s for s in refusal.hello.cipher_suites if s not in (0x00FF, 0x5600)]
@@ -68,7 +68,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return refused_for(
         "suite", refusal, handshake, context,
         offered=f"offered: {_some(suites, 4)}", facts=facts, detail="restricted-offer" if narrow else "", owners=_owners(refusal),
-        decide="the server's list (nginx ssl_ciphers, JSSE enabled suites), or a try with other suites (openssl s_client -cipher)",
+        decide="the server's list (nginx ssl_ciphers, JSSE enabled suites); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other suites",
     )  # fmt: skip
 
 

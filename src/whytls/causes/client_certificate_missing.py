@@ -35,6 +35,7 @@ from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import refusal
 from whytls.inference.client_flight import client_flight
 from whytls.inference.quote import quote_event
+from whytls.inference.replayed import certificate_demand
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
@@ -66,7 +67,11 @@ def look(handshake: Handshake, context: Context) -> Answer:
         frames = flight.events[0].frames if flight.events else ()
         lines.append(Evidence("the client's flight has the size of an empty Certificate message and Finished", frames, handshake.file))
     stored, facts = _at_rest(handshake, context)
-    proven = handshake.client_chain is not None and not refused.late
+    demand = certificate_demand(context)
+    lines += [demand.evidence] if demand is not None else []
+    # The size says that it sent none; that this is what the server minded, a handshake of ours without one can show.
+    shown = handshake.client_chain is not None or (demand is not None and demand.refuses_without)
+    proven = shown and not refused.late
     return Finding(
         failing_side="server",
         explains=refused.explains,

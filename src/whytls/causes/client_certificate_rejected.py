@@ -30,6 +30,7 @@ from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import not_of_keystore, refusal, store_option
 from whytls.inference.client_flight import client_flight
 from whytls.inference.quote import quote_event
+from whytls.inference.replayed import certificate_demand
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
@@ -71,6 +72,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
             Evidence("the client's flight is large enough for a certificate", frames, handshake.file),
             *_quoted(context, refused.explains),
             *not_of_keystore(handshake, context, refused),
+            *((demand.evidence,) if (demand := certificate_demand(context)) is not None else ()),
         ),
         confidence="likely",
         detail="refused-in-http" if refused.late else "",

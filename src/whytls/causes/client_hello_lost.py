@@ -30,6 +30,7 @@ from __future__ import annotations
 from whytls.causes.cause import Cause
 from whytls.inference.ending import SILENCE
 from whytls.inference.quote import describe_hello, quote_event
+from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, Silent
 
 CAUSE = Cause(
@@ -49,6 +50,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     repeated = transport.client_retransmissions
     if transport.client_acked >= transport.client_bytes or not repeated or not handshake.coverage.server:
         return Silent()
+    if mended_by(context) is not None:
+        return Silent()  # sent from elsewhere it did arrive, and was met with the same silence
     if ending.how == "alert" or handshake.first("foreign", "server") is not None:
         return Silent()
     if ending.breaker == "server" and ending.how in ("fin", "rst", "close-notify") and ending.delay < SILENCE:

@@ -16,7 +16,7 @@ accepts decides. `connection-reset`: RST instead of FIN. `handshake-timeout`: th
 
 Fix
 ---
-Read the server's log at that second; try an older version, another name, other suites against it (`openssl s_client`).
+Read the server's log at that second; `whytls replay` tries another version, another name, other suites against it.
 
 References
 ----------
@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.quote import describe_hello, quote_event
+from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
 CAUSE = Cause(
@@ -49,8 +50,8 @@ CAUSE = Cause(
 def look(handshake: Handshake, context: Context) -> Answer:
     """FIN or close_notify of the server as the first thing that ended it."""
     ending = context.ending
-    if ending.breaker != "server" or ending.how not in ("fin", "close-notify"):
-        return NotApplicable()
+    if ending.breaker != "server" or ending.how not in ("fin", "close-notify") or mended_by(context) is not None:
+        return NotApplicable()  # a replay shows what in the hello it minds
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     # A close where nothing was due is seen; that nothing was said before it is seen only where nothing is missing.
     certain = ending.phase in ("server-flight", "client-turn") and handshake.coverage.whole
@@ -60,7 +61,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         evidence=(*hello, *(quote_event(e, context) for e in ending.events[:3])),
         confidence="proven" if certain else "likely",
         detail=_detail(context),
-        would_decide="the server's log; a try with an older version, another name, other suites (openssl s_client)",
+        would_decide="the server's log; or whytls replay CAPTURE#N --to HOST:PORT, which changes one thing of this hello at a time",
         settled_by_later=True,
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),
     )

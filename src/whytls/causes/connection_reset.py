@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.quote import describe_hello, quote_event, side_name
+from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
 CAUSE = Cause(
@@ -53,6 +54,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     ending = context.ending
     if ending.how != "rst" or ending.breaker is None or (ending.phase == "client-turn" and ending.breaker == "client"):
         return NotApplicable()
+    if mended_by(context) is not None:
+        return NotApplicable()  # a replay shows what in the hello it is reset for
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     # That it was reset is seen. What the hello had to do with it is not, unless the reset came before a byte of it was read.
     unread = handshake.transport.client_acked == 0  # not a byte of the ClientHello had been taken in
@@ -70,7 +73,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
             ending.phase, ""
         ),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
-        would_decide="the log of the end that reset; a try with other versions, suites and names (openssl s_client)",
+        would_decide="the log of the end that reset; or whytls replay CAPTURE#N --to HOST:PORT, which changes one thing of this hello at a time",
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),
     )
 

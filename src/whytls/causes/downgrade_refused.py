@@ -28,6 +28,7 @@ from __future__ import annotations
 from whytls.causes.cause import Cause
 from whytls.inference.hello_refusal import INAPPROPRIATE_FALLBACK
 from whytls.inference.quote import describe_hello, quote_ending
+from whytls.inference.replayed import mended_by, refused_for_lack
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 from whytls.wire.registry import version_name
 
@@ -37,18 +38,21 @@ CAUSE = Cause(
     cause_class="hello",
     owners=("client", "network"),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
-    endings=frozenset({"alert"}),
-    alerts=frozenset({86, 47}),
+    endings=frozenset({"alert", "fin", "rst", "close-notify", "silence"}),
+    alerts=frozenset({86, 47, 40, 70}),
     needs=("client-hello",),
     references=("RFC 7507", "RFC 8446 section 4.1.3"),
 )
 
 
 def look(handshake: Handshake, context: Context) -> Answer:
-    """The alert of RFC 7507, or the sentinel of RFC 8446 and a client that minded it."""
+    """The alert of RFC 7507, or the sentinel of RFC 8446 and a client that minded it; or a replay that went through without the mark."""
     hello, answer, ending = handshake.client_hello, handshake.server_hello, context.ending
     if hello is None:
         return NotApplicable()
+    if mended_by(context) is not None:
+        version = version_name(hello.max_version)
+        return refused_for_lack("fallback", handshake, context, facts={"version": version}) or Silent()
     if ending.breaker == "server" and ending.alert == INAPPROPRIATE_FALLBACK:
         return _finding(handshake, context, "", version_name(hello.max_version), "server", describe_hello(handshake, context))
     if answer is None or answer.downgrade is None or ending.breaker != "client" or ending.alert != 47:

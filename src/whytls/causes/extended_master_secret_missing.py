@@ -1,14 +1,15 @@
-"""The client insists on the extended master secret, and the server does not know it.
+"""One side insists on the extended master secret, and the other does not offer it.
 
 What happened
 -------------
 In TLS 1.2 and before, the extended_master_secret extension binds the keys to the handshake. A client that must have it (a Java in
-FIPS mode, a hardened library) aborts when the ServerHello comes without it.
+FIPS mode, a hardened library) aborts when the ServerHello comes without it. A server that must have it aborts when the ClientHello does.
 
 How it looks
 ------------
 The ClientHello offers extended_master_secret, the ServerHello does not return it, and the client sends `handshake_failure` (40)
-right after the ServerHello or the server's flight.
+right after the ServerHello or the server's flight. The other way round only the server's `handshake_failure` (40) shows, and a replay:
+the same ClientHello goes through with the extension added.
 
 Tell it from
 ------------
@@ -17,7 +18,7 @@ ServerHello lacks.
 
 Fix
 ---
-Update the server's TLS library (OpenSSL has it since 1.1.0). Letting the client go without weakens security.
+Update the TLS library of the side that lacks it (OpenSSL has it since 1.1.0, Java 8 since 8u161). Letting the client go without weakens security.
 
 References
 ----------
@@ -28,16 +29,17 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.quote import quote_ending
+from whytls.inference.replayed import refused_for_lack
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
     title="the {client} requires the extended master secret, which the {server} does not offer",
+    titles={"server-insists": "the {server} requires the extended master secret, which the {client} does not offer"},
     cause_class="hello",
     owners=("server", "client"),
-    phases=("server-flight", "client-turn"),
-    breaker="client",
-    alerts=frozenset({40}),
-    needs=("client-hello", "server-hello"),
+    phases=("client-hello", "retry", "server-flight", "client-turn"),
+    alerts=frozenset({10, 40, 47, 71, 80, 109}),
+    needs=("client-hello",),
     references=("RFC 7627 section 5.2",),
 )
 
@@ -45,6 +47,9 @@ CAUSE = Cause(
 def look(handshake: Handshake, context: Context) -> Answer:
     """Offered, not returned, and the client broke off: with the alert that the RFC asks for, or (possible) without a word."""
     hello, answer, ending = handshake.client_hello, handshake.server_hello, context.ending
+    insists = refused_for_lack("extended-master-secret", handshake, context, detail="server-insists", owners=("client", "server"))
+    if insists is not None:
+        return insists
     if hello is None or answer is None or ending.breaker != "client" or answer.version >= 0x0304 or ending.alert not in (40, None):
         return NotApplicable()
     if not hello.extended_master_secret or answer.extended_master_secret:
@@ -79,5 +84,7 @@ def _other_reasons(handshake: Handshake) -> tuple[str, ...]:
 
 
 def fix(finding: Finding, context: Context) -> Fix:
-    """A server that knows the extension."""
+    """A side that knows the extension."""
+    if finding.detail == "server-insists":
+        return Fix("client", "update the client's TLS library to one that offers extended_master_secret (RFC 7627)", "restart")
     return Fix("server", "update the server's TLS library to one that knows extended_master_secret (RFC 7627)", "restart")

@@ -48,10 +48,10 @@ CAUSE = Cause(
 def look(handshake: Handshake, context: Context) -> Answer:
     """By another handshake, or by a list of groups that lacks what every server has."""
     refusal = hello_refusal(handshake, context)
-    if refusal is None or handshake.server_hello is not None or refusal.hello.groups is None:
+    if refusal is None or not refusal.over_choice or refusal.hello.groups is None:
         return NotApplicable()
     groups = ", ".join(group_name(g) for g in refusal.hello.groups[:6]) or "none"
-    decide = "the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups), or a try with other groups (openssl s_client -groups)"
+    decide = "the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other groups"
     offered = f"supported_groups: {groups}"
     return refused_for("group", refusal, handshake, context, offered=offered, decide=decide, facts={"groups": groups})
 

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.quote import describe_hello, quote_event, side_name
+from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable
 
 CAUSE = Cause(
@@ -55,6 +56,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     ending = context.ending
     if ending.how != "silence" or ending.breaker is None or (not handshake.transport.syn_ack_seen and handshake.transport.syn_seen):
         return NotApplicable()
+    if mended_by(context) is not None:
+        return NotApplicable()  # a replay shows what in the hello is met with silence
     who = side_name(ending.breaker, context)
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     seconds = f"{ending.delay / 1e9:.1f}"

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from whytls.causes.cause import Cause
 from whytls.inference.quote import describe_hello, quote_event, side_name
+from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
 INTERNAL_ERROR = 80
@@ -47,6 +48,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     ending = context.ending
     if ending.how != "alert" or ending.alert != INTERNAL_ERROR or ending.breaker is None:
         return NotApplicable()
+    if mended_by(context) is not None:
+        return NotApplicable()  # a replay shows what in the hello brings it about
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     return Finding(
         failing_side=ending.breaker,

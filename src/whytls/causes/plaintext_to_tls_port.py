@@ -62,7 +62,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         confidence="proven" if said or speaks else "likely",
         facts={"protocol": protocol_of(first)},
         assumptions=() if said or speaks else ("the port speaks TLS",),
-        would_decide="a TLS handshake with the same port (openssl s_client)",
+        would_decide="a TLS handshake with the same port: whytls probe HOST:PORT",
         settled_by_later=True,
     )
 

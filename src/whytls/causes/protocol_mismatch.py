@@ -57,7 +57,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if by_client and chosen is not None and (context.ending.alert == PROTOCOL_VERSION or chosen not in hello.versions):
         return _finding(handshake, context, "server-chose-unoffered", chosen)
     refusal = hello_refusal(handshake, context)
-    if refusal is None or chosen is not None:
+    if refusal is None or not refusal.over_choice:
         return NotApplicable()
     weight = weigh(refusal, "version")
     if weight is None:
@@ -72,7 +72,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         assumptions=weight.assumptions,
         detail=detail,
         owners=_owners(detail),
-        would_decide="the versions that the server accepts: its configuration (ssl_protocols), or a try with another one (openssl s_client -tls1_2)",
+        would_decide="the versions that the server accepts (nginx ssl_protocols); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with others",
         settled_by_later=True,
     )
 

@@ -51,7 +51,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if refusal is None or refusal.hello.signature_algorithms is None:
         return NotApplicable()
     schemes = ", ".join(scheme_name(s) for s in refusal.hello.signature_algorithms[:4])
-    decide = "the kind of key in the server's certificate (whytls check HOST:PORT), or a try with other schemes (openssl s_client -sigalgs)"
+    decide = "the kind of key in the server's certificate; or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other schemes"
     return refused_for(
         "signature", refusal, handshake, context,
         offered=f"signature_algorithms: {schemes}", decide=decide, facts={"schemes": schemes}, proof=_excluded_key(handshake),

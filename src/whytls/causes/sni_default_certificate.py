@@ -79,7 +79,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         confidence="proven" if other is not None and not refused.late else "likely",
         facts={"names": shown},
         assumptions=() if other is not None else doubts,
-        would_decide="the certificate that the server shows for the right name: openssl s_client with and without -servername",
+        would_decide="the certificate that the server shows for the right name; or whytls probe HOST:PORT --name NAME, which asks with it and without",
         settled_by_later=True,
     )
 

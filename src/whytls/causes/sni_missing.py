@@ -51,9 +51,9 @@ CAUSE = Cause(
 def look(handshake: Handshake, context: Context) -> Answer:
     """No name in the hello, and a refusal that says so, that another handshake explains, or that leaves it as R10's reading."""
     refusal = hello_refusal(handshake, context)
-    if refusal is None or handshake.server_hello is not None or refusal.hello.server_name:
+    if refusal is None or not refusal.over_choice or refusal.hello.server_name:
         return NotApplicable()
-    decide = "the same try with and without a name (openssl s_client with and without -servername)"
+    decide = "the server's sites; or whytls replay CAPTURE#N --to HOST:PORT --name NAME, which sends this hello with a name"
     return refused_for("sni", refusal, handshake, context, decide=decide)
 
 

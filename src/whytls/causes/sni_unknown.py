@@ -46,9 +46,9 @@ CAUSE = Cause(
 def look(handshake: Handshake, context: Context) -> Answer:
     """A name in the hello, and a refusal that says so or that another name did not meet."""
     refusal = hello_refusal(handshake, context)
-    if refusal is None or handshake.server_hello is not None or not refusal.hello.server_name:
+    if refusal is None or not refusal.over_choice or not refusal.hello.server_name:
         return NotApplicable()
-    decide = "a try with another name (openssl s_client -servername), or the server's list of sites"
+    decide = "the server's list of sites; or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other names"
     return refused_for("sni", refusal, handshake, context, decide=decide, facts={"name": refusal.hello.server_name})
 
 

@@ -17,7 +17,6 @@ from whytls.pki.chain import FIRST_TLS
 from whytls.pki.defect import Defect, Purpose
 from whytls.pki.pair import PairReport, pair
 from whytls.pki.password import Password
-from whytls.pki.readers.live import ask as ask_endpoint
 from whytls.pki.readers.live import is_name
 from whytls.pki.stacks import OF_PAIRS
 from whytls.pki.store import Place, anchors
@@ -92,10 +91,12 @@ def pairs(
     endpoint = endpoint_of(presents)
     if endpoint is not None:
         name = asked.host if asked.host and is_name(asked.host) else endpoint.host if is_name(endpoint.host) else None
-        shown = ask_endpoint(endpoint, name)
-        if not shown.chain:
+        from whytls.checking.endpoint import shown
+
+        found = shown(endpoint, name)
+        if not found.chain:
             raise InputError("it shows no certificate", file=presents, hint=f"whytls check {presents} says why")
-        yield _judged(presents, trusts, Place(presents), "", shown.chain, (), trust_anchors, AtHand(asked.given), asked, roles)
+        yield _judged(presents, trusts, Place(presents), "", found.chain, (), trust_anchors, AtHand(asked.given), asked, roles)
         return
     store = opened(presents, passwords[0], None)
     hand = AtHand([*store.certificates, *asked.given])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from whytls.checking.endpoint import examined
 from whytls.checking.judge import Judge, at_hand
 from whytls.checking.result import Ask, CheckResult
 from whytls.exceptions import InputError, UsageError
@@ -32,6 +31,8 @@ class Check:
     def _source(self, source: str) -> Iterator[CheckResult]:
         endpoint = endpoint_of(source)
         if endpoint is not None:
+            from whytls.checking.endpoint import examined  # asyncio and our client of TLS are for endpoints only
+
             yield examined(endpoint, self.ask)
             return
         store = opened(source, self._password, self._key_password)

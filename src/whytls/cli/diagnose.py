@@ -16,10 +16,21 @@ from whytls.report.terminal import Style, style_of
 if TYPE_CHECKING:
     from whytls.api import Run
     from whytls.filters import Filters
+    from whytls.model import Diagnosis
     from whytls.report.reading import Report
 
 FORMATS = ("text", "json", "jsonl", "csv")
 TOPOLOGY = "whytls.toml"
+
+WHO = (
+    "which machine is what (address, network 10.0.9.0/24, :port or address:port; repeatable)",
+    (
+        Option(("--router",), "a Router: what clients connect to", "ADDRESS", repeat=True),
+        Option(("--message-processor",), "a Message Processor: what connects to backends", "ADDRESS", repeat=True),
+        Option(("--backend",), "a backend server", "ADDRESS", repeat=True),
+        Option(("--topology",), "the same from a file, and the stores below (default: ./whytls.toml, if there)", "FILE", completes="file"),
+    ),
+)
 
 COMMAND = Command(
     name="diagnose",
@@ -30,15 +41,7 @@ COMMAND = Command(
     argument_help="pcap or pcapng, plain or gzip, zstd, xz; a folder; - for a pipe",
     completes="file",
     groups=(
-        (
-            "which machine is what (address, network 10.0.9.0/24, :port or address:port; repeatable)",
-            (
-                Option(("--router",), "a Router: what clients connect to", "ADDRESS", repeat=True),
-                Option(("--message-processor",), "a Message Processor: what connects to backends", "ADDRESS", repeat=True),
-                Option(("--backend",), "a backend server", "ADDRESS", repeat=True),
-                Option(("--topology",), "the same from a file, and the stores below (default: ./whytls.toml, if there)", "FILE", completes="file"),
-            ),
-        ),
+        WHO,
         (
             "what is known besides",
             (
@@ -48,6 +51,9 @@ COMMAND = Command(
                 Option(("--trust",), "truststore of the side that rejected, whichever it is", "STORE", completes="file"),
                 Option(("--password-env",), "environment variable with the password of a side's stores", "SIDE=NAME", repeat=True),
                 Option(("--password-file",), "file with it in its first line", "SIDE=FILE", repeat=True),
+                Option(("--edge",), "the gateway: https://HOST/v1/o/ORG/e/ENV, or what configures it (folder, file); "
+                       "gives hop and stores, and verdicts name its resources", "GATEWAY", completes="file"),
+                Option(("--edge-config",), "file with a table [edge]: who we are to that API (else: environment, .netrc)", "FILE", completes="file"),
                 Option(("--at",), "judge certificates at this time, not at that of the capture", "TIME"),
             ),
         ),
@@ -62,6 +68,15 @@ COMMAND = Command(
                 Option(("--since",), "began then or later: 2026-03-01T09:30 (UTC), or seconds since 1970", "TIME"),
                 Option(("--until",), "began before this time", "TIME"),
                 Option(("--all",), "also those that did not fail"),
+            ),
+        ),
+        (
+            "done again with the live servers (whytls replay tells more)",
+            (
+                Option(("--replay",), "send every failed ClientHello again and find out which change it takes; only where the next two point"),
+                Option(("--to",), "send all of them to this server", "HOST[:PORT]"),
+                Option(("--allow",), "send each to its own server, where that is in this network; repeatable", "NETWORK", repeat=True),
+                Option(("--dry-run",), "with --replay: say what would be sent where, and contact nobody"),
             ),
         ),
         (
@@ -83,6 +98,7 @@ COMMAND = Command(
         ("tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -", "while it happens"),
         ("whytls diagnose edge.pcap --router 10.0.1.5 --message-processor 10.0.1.7", "names the hop"),
         ("whytls diagnose edge.pcap --truststore message-processor=trust.jks", "proves that a CA is missing"),
+        ("whytls diagnose edge.pcap --edge https://mgmt.example.com/v1/o/acme/e/prod", "names virtual host, keystore and alias"),
         ("whytls diagnose edge.pcap --format jsonl | jq .cause", "for programs"),
     ),
 )
@@ -95,6 +111,8 @@ def run(arguments: Sequence[str]) -> int:
     filters = _filters(values)
     if values["show"] and values["format"] != "text":
         raise UsageError("--show draws for people", hint="leave --format out")
+    if not values["replay"] and (values["to"] or values["allow"] or values["dry_run"]):
+        raise UsageError("--to, --allow and --dry-run say where a replay may go", hint="--replay")
     progress = None
     out = _output(values["output"], paths)
     try:
@@ -103,6 +121,13 @@ def run(arguments: Sequence[str]) -> int:
         style = style_of(out, values["color"])
         if values["show"]:
             return _show(started, values, style, out.write)
+        if values["replay"]:
+            from whytls.cli.replay import replays_of
+
+            with replays_of(values) as replays:
+                if values["dry_run"]:
+                    return replays.tell(started, out, style)
+                return _report(started, values, paths, style, out, progress, replays.redone)
         return _report(started, values, paths, style, out, progress)
     finally:
         if progress is not None:
@@ -126,13 +151,18 @@ def _start(values: dict[str, Any], paths: list[str], filters: Filters | None, pr
         password_env=values["password_env"],
         password_file=values["password_file"],
         at=values["at"],
+        edge=values["edge"],
+        edge_config=values["edge_config"],
         all=bool(values["all"] or values["show"] or values["extract_certs"]),
         filters=filters,
         progress=progress,
     )
 
 
-def _report(started: Run, values: dict[str, Any], paths: list[str], style: Style, out: IO[str], progress: Any) -> int:
+def _report(
+    started: Run, values: dict[str, Any], paths: list[str], style: Style, out: IO[str], progress: Any,
+    redone: Callable[[Diagnosis], Diagnosis] | None = None,
+) -> int:  # fmt: skip
     live = "-" in paths
     report = _reporter(values, style, out, live, 2 if len(paths) > 1 or os.path.isdir(paths[0]) else 1)
     folder = _folder(values["extract_certs"])
@@ -140,7 +170,7 @@ def _report(started: Run, values: dict[str, Any], paths: list[str], style: Style
     if live:
         _let_the_pipe_end()
     try:
-        for diagnosis in started:
+        for diagnosis in started if redone is None else map(redone, started):
             if folder is not None:
                 folder.add(diagnosis)
             if diagnosis.cause is not None or values["all"]:

@@ -17,7 +17,10 @@ from whytls.exceptions import UsageError, WhytlsError
 # The only list of commands: module of this package, and its line in the overview.
 COMMANDS = {
     "diagnose": "why did TLS fail? reads a capture and names the cause of every failed handshake",
+    "probe": "asks a live server: what it accepts, whom it lets through, and why it refuses the others",
+    "replay": "sends a recorded ClientHello to the live server again, changes one thing at a time, and proves the cause",
     "check": "certificates, chains, keystores and truststores: what is wrong with them",
+    "edge": "a gateway's environment, by its Management API or from files: what is in it, and as a folder",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",
@@ -34,7 +37,9 @@ usage: whytls COMMAND ...
 examples:
   whytls diagnose edge.pcap
   tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -
-  whytls check api.example.com:443
+  whytls replay edge.pcap#4 --to 10.0.9.12:443
+  whytls probe api.example.com
+  whytls check keystore.p12 --trust truststore.jks
   whytls explain sni-missing
 
 whytls COMMAND --help tells more.
@@ -108,7 +113,7 @@ def _unknown(word: str) -> UsageError:
         return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls {'check' if _holds_certificates(word) else 'diagnose'} {word}")
     host, _, port = word.rpartition(":")
     if host and port.isdigit():
-        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls check {word}")
+        return UsageError(f"{word!r} is no command", hint=f"did you mean: whytls probe {word}")
     from difflib import get_close_matches
 
     near = get_close_matches(word, COMMANDS, 1)

@@ -11,10 +11,13 @@ EVERY = 0.1
 
 
 class Progress:
-    """Called by the reader with bytes read and bytes in all (None: not known); draws on stderr with rich."""
+    """Called by the reader with bytes read and bytes in all (None: not known); draws on stderr with rich.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    With ``counted`` it is told whole things instead of bytes: ``Progress("asking", counted="servers")``.
+    """
+
+    def __init__(self, doing: str = "reading", clock: Callable[[], float] = time.monotonic, *, counted: str = "") -> None:
+        self._clock, self._doing, self._counted = clock, doing, counted
         self._next = clock() + PATIENCE
         self._bar: Any = None
         self._task: Any = None
@@ -39,11 +42,15 @@ class Progress:
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
         from rich.progress import Progress as Bar
 
-        columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        columns: tuple[ProgressColumn, ...] = (TextColumn(self._doing), BarColumn())
+        if self._counted:
+            columns += (MofNCompleteColumn(), TextColumn(self._counted), TimeRemainingColumn())
+        else:
+            columns += (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         # We refresh it ourselves: rich's own thread would take time from the reader.
         self._bar = Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
         self._bar.start()
-        self._task = self._bar.add_task("reading", total=None)
+        self._task = self._bar.add_task(self._doing, total=None)

@@ -26,7 +26,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
-from whytls.inference.late_rejection import dropped_by_client, short_answer_and_close, traffic
+from whytls.inference.late_rejection import dropped_by_client, refused_in_words, short_answer_and_close, traffic
 from whytls.inference.memo import remembered
 from whytls.inference.quote import describe_defect, quote_ending, quote_event, side_name
 from whytls.model import (
@@ -76,7 +76,7 @@ class CertificateRefusal(NamedTuple):
     report: ChainReport | None
     alert: int | None
     explains: tuple[Event, ...]
-    late: bool  # the handshake had completed on the wire
+    late: bool  # the handshake had completed on the wire, and only what came after lets us think of a refusal
     borrowed: Evidence | None = None  # the chain is known from another handshake of the recording, or from a keystore only
     holes: bool = False  # bytes of the side that refused are missing in the recording
     stand_in: StandIn | None = None  # that keystore's entry
@@ -96,7 +96,8 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
     if page is not None:
         chain, borrowed, stored = _chain(handshake, context, whose)
         report = _examine(handshake, context, chain, whose) if chain else None
-        return CertificateRefusal(whose, rejecting, chain, report, None, page, True, borrowed, stand_in=stored)
+        said = bool(refused_in_words(handshake))  # then nothing is guessed: it is an answer to the certificate as an alert would be
+        return CertificateRefusal(whose, rejecting, chain, report, None, page, not said, borrowed, stand_in=stored)
     if ending.breaker != rejecting or ending.how in ("silence", "foreign", "refused", "unreachable", "none"):
         return None
     if (

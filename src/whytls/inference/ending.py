@@ -14,11 +14,14 @@ Three corrections, each observed:
 * An alert or HTTP answer to bytes that are not TLS is the other side's answer to *foreign* bytes, which are what ended it.
 * In TLS 1.3 everything after ServerHello is encrypted. A first encrypted client record of alert size is a hidden alert
   (``inference/hidden_alert.py``); a Finished has 36 bytes or more under the smallest hash.
+
+Where TLS 1.3 was opened, its messages tell as those of TLS 1.2 do: the server's flight is complete with its Finished, the client's with its
+own. The server judges the client's certificate only then: an alert that is its first word after that is said in its turn.
 """
 
 from __future__ import annotations
 
-from whytls.inference.hidden_alert import is_hidden_alert
+from whytls.inference.hidden_alert import is_hidden_alert, opened
 from whytls.inference.late_rejection import traffic
 from whytls.model import Ending, EndingKind, Event, Handshake, Phase, Side
 from whytls.wire.message import Alert, EncryptedRecord
@@ -120,6 +123,7 @@ def phase_of(handshake: Handshake) -> Phase:
     """How far the handshake came before its first terminal event."""
     client_finished = server_finished = False
     server_flight = client_flight = False
+    answered = False  # TLS 1.3, opened: the server has spoken after the client's Finished
     changed: set[Side] = set()
     tls13 = handshake.version is not None and handshake.version >= 0x0304 and not _is_sslv2(handshake)
     for event in handshake.events:
@@ -130,12 +134,18 @@ def phase_of(handshake: Handshake) -> Phase:
             server_flight = True
         elif kind in ("client-key-exchange",):
             client_flight = True
+        elif kind == "finished":  # it was read: NULL ciphers, or the keys are had
+            server_flight, server_finished = True, server_finished or event.sender == "server"
+            if event.sender == "client":
+                client_flight = client_finished = True
+        elif kind == "new-session-ticket" and tls13:
+            answered = client_finished
         elif kind == "encrypted" and isinstance(event.value, EncryptedRecord):
             if tls13:
                 if is_hidden_alert(handshake, event):
                     break
                 if event.sender == "server":
-                    server_flight = True
+                    server_flight, answered = True, client_finished
                 elif server_flight:
                     client_flight = client_finished = True
             elif event.sender in changed and event.value.content_type != 21:
@@ -144,6 +154,8 @@ def phase_of(handshake: Handshake) -> Phase:
                 else:
                     client_flight = client_finished = True
         elif event.kind in ("fin", "rst") or _ends(event):
+            if tls13 and client_finished and not answered and event.sender == "server" and _is_fatal(event) and opened(handshake):
+                return "server-turn"
             break
     if tls13:
         if client_finished:
@@ -178,6 +190,10 @@ def _ends(event: Event) -> bool:
     """Whether the event is an alert that ends a handshake."""
     value = event.value
     return isinstance(value, Alert) and (value.level != 1 or value.description in _WARNINGS_THAT_END)
+
+
+def _is_fatal(event: Event) -> bool:
+    return isinstance(event.value, Alert) and event.value.level != 1
 
 
 def _first_terminal(handshake: Handshake, phase: Phase) -> tuple[int, EndingKind] | None:

@@ -6,10 +6,12 @@ Few servers say what they mind: ``protocol_version`` (70), ``unrecognized_name``
 ``inappropriate_fallback`` (86) name the dimension; ``handshake_failure`` (40) and the rest do not (measured on OpenSSL, nginx, Go,
 JSSE, GnuTLS, HAProxy: edge.md section 3). For those the runbook's rule (R10) is the last resort, not the first:
 
-1. another handshake of the recording that differs in one dimension only proves that dimension (``counterfactual.py``);
-2. a dimension that the accepted handshakes show to be fine is out;
-3. a hello that is restricted in a dimension where everybody's is broad points there (``offer.py``);
-4. without any of these: no server_name → SNI, a server_name → cipher suites (R10).
+1. where it was done again with the live server (``Context.replayed``), the smallest change with which it goes through says it, and nothing
+   else counts: it is the same hello but for this;
+2. another handshake of the recording that differs in one dimension only proves that dimension (``counterfactual.py``);
+3. a dimension that the accepted handshakes show to be fine is out;
+4. a hello that is restricted in a dimension where everybody's is broad points there (``offer.py``);
+5. without any of these: no server_name → SNI, a server_name → cipher suites (R10).
 
 Every cause of the ClientHello asks ``weigh`` for its dimension and so argues from the same facts.
 """
@@ -23,7 +25,8 @@ from typing import get_args
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
 from whytls.inference.memo import remembered
 from whytls.inference.offer import Narrowness, restrictions
-from whytls.model import Confidence, Context, Evidence, Handshake
+from whytls.inference.replayed import evidence_of, mended_by
+from whytls.model import Confidence, Context, Evidence, Handshake, Replayed
 from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import group_name, suite_name, version_name
@@ -53,7 +56,7 @@ class Weight(NamedTuple):
     confidence: Confidence
     assumptions: tuple[str, ...]
     evidence: tuple[Evidence, ...]
-    why: str  # slug: alert, counterfactual, restricted, default
+    why: str  # slug: replay, alert, counterfactual, sufficient, restricted, default
 
 
 class Refusal(NamedTuple):
@@ -65,25 +68,43 @@ class Refusal(NamedTuple):
     nearest: Counterfactual | None
     weights: Mapping[Dimension, Weight]  # of the dimensions for which anything speaks; evidence is added by ``weigh``
     dimensions: frozenset[Dimension]  # these
+    replayed: Replayed | None = None  # by which the weights are, where it found something
+    begun: bool = False  # it had made its choice when it broke off (JSSE, Go: over the certificate); then the offer is not what it minds,
+    # unless a replay shows that it is
+
+    @property
+    def over_choice(self) -> bool:
+        """Whether the server refused before it had chosen, or a replay shows what it refused for."""
+        return not self.begun or self.replayed is not None
 
 
 @remembered
 def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
     """The refusal, or None where the server did not break off over the ClientHello."""
     ending, hello = context.ending, handshake.retried_hello or handshake.client_hello
-    if hello is None or ending.breaker != "server" or ending.how not in ("alert", "hidden-alert", "fin", "rst", "close-notify"):
+    replayed = mended_by(context)
+    ways = _SILENT_TOO if replayed is not None else _WAYS
+    if hello is None or ending.breaker != "server" or ending.how not in ways:
         return None
     if handshake.server_hello is not None and ending.phase not in ("client-hello", "retry", "server-flight"):
         return None
     near, narrow = nearest(hello, context.server_profile), restrictions(hello)
     differs = near.differences if near is not None else None
-    grounds = _new(_Grounds, (ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, not handshake.coverage.server_gap))
-    return _new(Refusal, (hello, ending.alert, narrow, near, *_weights(grounds)))
+    grounds = _Grounds(ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, not handshake.coverage.server_gap)
+    if replayed is not None:
+        grounds = grounds._replace(mended=replayed.dimensions, certain=replayed.certain)
+    return Refusal(hello, ending.alert, narrow, near, *_weights(grounds), replayed, handshake.server_hello is not None)
+
+
+_WAYS = ("alert", "hidden-alert", "fin", "rst", "close-notify")
+_SILENT_TOO = (*_WAYS, "silence")
 
 
 def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
     """What speaks for this dimension; None when it is out or nothing speaks for it."""
     weight = refusal.weights.get(dimension)
+    if weight is not None and weight.why == "replay" and refusal.replayed is not None:
+        return weight._replace(evidence=evidence_of(refusal.replayed))
     if weight is None or weight.why != "counterfactual" or refusal.nearest is None:
         return weight
     seen = refusal.nearest.seen
@@ -99,6 +120,8 @@ class _Grounds(NamedTuple):
     named: bool  # a server_name was sent
     max_version: int
     first_word: bool  # nothing that the server said before it is missing in the recording
+    mended: frozenset[str] | None = None  # the dimensions of the smallest change with which a replay got through
+    certain: bool = False  # that replay leaves nothing else
 
 
 @lru_cache(maxsize=1024)
@@ -106,7 +129,7 @@ def _weights(grounds: _Grounds) -> tuple[Mapping[Dimension, Weight], frozenset[D
     found: dict[Dimension, Weight] = {}
     for dimension in get_args(Dimension):
         weight = _weighed(grounds, dimension)
-        if weight is not None and weight.confidence == "proven" and not grounds.first_word:
+        if weight is not None and weight.confidence == "proven" and not grounds.first_word and weight.why != "replay":
             weight = weight._replace(confidence="likely", assumptions=(*weight.assumptions, "the ClientHello is what it refused"))
         if weight is not None:
             found[dimension] = weight
@@ -114,6 +137,8 @@ def _weights(grounds: _Grounds) -> tuple[Mapping[Dimension, Weight], frozenset[D
 
 
 def _weighed(grounds: _Grounds, dimension: Dimension) -> Weight | None:
+    if grounds.mended is not None:
+        return Weight("proven" if grounds.certain else "likely", (), (), "replay") if dimension in grounds.mended else None
     said = _SPEAKING.get(grounds.alert) if grounds.alert is not None else None
     if said is not None:
         return Weight("proven", (), (), "alert") if said == dimension else None

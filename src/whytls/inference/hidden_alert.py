@@ -14,18 +14,24 @@ its alerts have 35. No handshake message is that small: the smallest Finished ta
   said (OpenSSL, Go, JDK). A server that accepts sends tickets or data first.
 
 What cannot be seen is which alert. A client's record of this size *after* its Finished is a close_notify just as well as a refusal,
-so it is not counted as one here.
+so it is not counted as one here. Where the records were opened (``opened``) nothing is hidden, and size says nothing.
 """
 
 from __future__ import annotations
 
 from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake, Side
-from whytls.wire.message import EncryptedRecord
+from whytls.wire.message import EncryptedExtensions, EncryptedRecord
 
 PADDINGS = (0, 16)  # what stacks add to every record: most nothing, JSSE 16 bytes
 _CCM_8 = 0x1305
 _ALERT, _HANDSHAKE, _APPLICATION_DATA = 21, 22, 23
+
+
+@remembered
+def opened(handshake: Handshake) -> bool:
+    """Whether the records of a TLS 1.3 handshake were opened: what is encrypted in every one of them was read."""
+    return any(e.kind == "other-message" and isinstance(e.value, EncryptedExtensions) for e in handshake.events)
 
 
 def alert_sized(handshake: Handshake, event: Event) -> bool:
@@ -34,7 +40,7 @@ def alert_sized(handshake: Handshake, event: Event) -> bool:
     if not isinstance(value, EncryptedRecord) or value.content_type != _APPLICATION_DATA or hello is None or hello.version < 0x0304:
         return False
     bare = 11 if hello.cipher_suite == _CCM_8 else 19
-    return value.length - bare in PADDINGS
+    return value.length - bare in PADDINGS and not opened(handshake)
 
 
 def is_hidden_alert(handshake: Handshake, event: Event) -> bool:

@@ -12,17 +12,20 @@ Three habits, each measured:
 * *The Router's own way* (nginx): it asks for a client certificate, gets none or a bad one, completes, answers the first request with one
   short HTTP 400 page and closes. The pages of nginx 1.22 with their headers take 367 to 391 bytes; others' are longer.
 
-What is seen is order, senders and sizes of records; so these findings are ``likely``.
+What is seen is order, senders and sizes of records; so these findings are ``likely``. Where the records were opened, the answer itself is seen
+(``refused_in_words``): a page that speaks of a certificate is the server's own refusal, whatever its size.
 """
 
 from __future__ import annotations
 
+import re
+
 from whytls.inference.client_flight import client_flight
-from whytls.inference.hidden_alert import alert_sized
+from whytls.inference.hidden_alert import alert_sized, opened
 from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake, Side
 from whytls.tuples import NamedTuple
-from whytls.wire.message import EncryptedRecord
+from whytls.wire.message import Alert, EncryptedRecord
 
 _PAGE = range(320, 560)  # bytes of such a page with its headers, where somebody added some
 _OWN_PAGE = range(345, 415)  # of nginx's own: 367 for a bad certificate, 389 for none
@@ -55,9 +58,16 @@ def _traffic12(handshake: Handshake) -> Traffic:
                 return Traffic(tuple(data["client"]), tuple(data["server"]), event)
             if event.value.content_type == _APPLICATION_DATA:
                 data[event.sender].append(event)
-        elif event.kind in ("fin", "rst", "alert"):
+        elif _closes(event):
             return Traffic(tuple(data["client"]), tuple(data["server"]), event)
     return Traffic(tuple(data["client"]), tuple(data["server"]), None)
+
+
+def _closes(event: Event) -> bool:
+    """Whether it ends the conversation: a warning does not (SSL 3.0 says so that there is no certificate), close_notify does."""
+    if event.kind == "alert" and isinstance(event.value, Alert):
+        return event.value.level != 1 or event.value.description in (0, 90)
+    return event.kind in ("fin", "rst", "alert")
 
 
 def _traffic13(handshake: Handshake) -> Traffic:
@@ -76,7 +86,7 @@ def _traffic13(handshake: Handshake) -> Traffic:
                     return Traffic(tuple(data["client"]), tuple(data["server"]), event)
                 if data["client"]:
                     data["server"].append(event)
-        elif event.kind in ("fin", "rst", "alert"):
+        elif _closes(event):
             return Traffic(tuple(data["client"]), tuple(data["server"]), event)
     return Traffic(tuple(data["client"]), tuple(data["server"]), None)
 
@@ -105,9 +115,12 @@ def short_answer_and_close(handshake: Handshake) -> tuple[Event, ...] | None:
     """
     seen = traffic(handshake)
     close = seen.first_close
+    if refused_in_words(handshake):
+        return (seen.server_data[0], close) if close is not None else seen.server_data[:1]
     if not seen.client_data or not seen.server_data or close is None:
         return None
-    answer = _without_tickets(seen.server_data) if (handshake.version or 0) >= 0x0304 else seen.server_data
+    hidden = (handshake.version or 0) >= 0x0304 and not opened(handshake)
+    answer = _without_tickets(seen.server_data) if hidden else seen.server_data
     if not answer or answer[0].time < seen.client_data[0].time or seen.client_data[-1].time > answer[0].time:
         return None
     overhead = _OVERHEAD_13 if (handshake.version or 0) >= 0x0304 else _OVERHEAD_12
@@ -115,6 +128,19 @@ def short_answer_and_close(handshake: Handshake) -> tuple[Event, ...] | None:
     if size not in (_PAGE if close.sender == "server" else _OWN_PAGE) or close.time - answer[-1].time > _AT_ONCE:
         return None
     return (*answer[:1], close)
+
+
+# nginx: "400 No required SSL certificate was sent", "400 The SSL certificate error"; others say 401 or 403 to the same end.
+_PAGE_OF_REFUSAL = re.compile(rb"HTTP/1\.[01] (4\d\d)[^\r\n]*\r?\n.*?<title>([^<\r\n]*certificate[^<\r\n]*)</title>", re.IGNORECASE | re.DOTALL)
+
+
+@remembered
+def refused_in_words(handshake: Handshake) -> str:
+    """The title of the HTTP page by which the server refused the client's certificate, where its records were opened; else empty."""
+    answers = traffic(handshake).server_data
+    value = answers[0].value if answers else None
+    found = _PAGE_OF_REFUSAL.match(value.content) if isinstance(value, EncryptedRecord) and value.content else None
+    return str(found[2], "ascii", "backslashreplace").strip() if found else ""
 
 
 def _without_tickets(records: tuple[Event, ...]) -> tuple[Event, ...]:

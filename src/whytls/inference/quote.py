@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from whytls.inference.memo import remembered
 from whytls.model import Context, Event, EventKind, Evidence, Handshake, Hop, Side
-from whytls.wire.message import Alert
+from whytls.wire.message import Alert, EncryptedRecord
 from whytls.wire.registry import alert_name, version_name
 
 if TYPE_CHECKING:
@@ -49,9 +49,18 @@ def quote_event(event: Event, context: Context) -> Evidence:
     if event.kind == "alert":
         text = fatal_alert_text(event, context)
     else:
-        what = _DID.get(event.kind) or (f"sent one encrypted record of {event.length} bytes" if event.kind == "encrypted" else f"sent {event.kind}")
+        what = _DID.get(event.kind) or (_sent(event) if event.kind == "encrypted" else f"sent {event.kind}")
         text = f"{side_name(event.sender, context)} {what}"
     return _new(Evidence, (text, (event.frame,), event.file, None, None))
+
+
+def _sent(event: Event) -> str:
+    """Of an encrypted record: what it begins with, where that is HTTP and was opened; else its length."""
+    content = event.value.content if isinstance(event.value, EncryptedRecord) else b""
+    if content.startswith(b"HTTP/"):
+        line = content.partition(b"\r\n")[0][:100]
+        return f"answered {str(line, 'ascii', 'backslashreplace')}"
+    return f"sent one encrypted record of {event.length} bytes"
 
 
 _DID: dict[EventKind, str] = {

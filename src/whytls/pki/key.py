@@ -1,8 +1,14 @@
-"""Whose key is it? A private key is opened only to derive its public key, and dropped at once; only that digest is kept."""
+"""Whose key is it? A private key is opened only to derive its public key, and dropped at once; only that digest is kept.
+
+The one exception is asked for by name: who is to present a client certificate reads its store inside ``keeping()``.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +26,8 @@ LARGEST = 16 << 10  # bytes of a private key; RSA with 16,384 bits has 9.5 KB
 LARGEST_DSA = 2 << 10  # a public key of DSA or DH has to be computed, which takes the cube of its length
 SLOW_KINDS = {"1.2.840.10040.4.1", "1.2.840.113549.1.3.1", "1.2.840.10046.2.1"}  # dsa, dhKeyAgreement, dhpublicnumber
 
+_kept: ContextVar[dict[str, Any] | None] = ContextVar("kept", default=None)
+
 # The form of a key in words.
 PLAIN, OPENED, CLOSED, STRANGE = "not encrypted", "encrypted", "encrypted, not opened", "of a kind that is not understood"
 
@@ -36,6 +44,17 @@ class Key:
     def fits(self, key_sha256: str) -> bool | None:
         """Whether it is the key of a certificate; ``None`` where one of the two could not be read."""
         return self.public == key_sha256 if self.public and key_sha256 else None
+
+
+@contextmanager
+def keeping() -> Iterator[dict[str, Any]]:
+    """The private keys that are opened inside it, by the digest that ``Key.public`` has; they live as long as the caller keeps them."""
+    keys: dict[str, Any] = {}
+    before = _kept.set(keys)
+    try:
+        yield keys
+    finally:
+        _kept.reset(before)
 
 
 def plain(der: bytes) -> Key:
@@ -92,11 +111,15 @@ def _identified(load: Any, form: str) -> Key:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     try:
-        public = load().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        private = load()
+        public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except Exception as error:  # the library has many types for a key that it does not read
         lines = str(error).strip().splitlines()
         return Key(STRANGE, problem=(lines[0] if lines else type(error).__name__)[:160])
-    return Key(form, hashlib.sha256(public).hexdigest())
+    digest, keys = hashlib.sha256(public).hexdigest(), _kept.get()
+    if keys is not None:
+        keys[digest] = private
+    return Key(form, digest)
 
 
 def _is_key(der: bytes) -> bool:

@@ -169,18 +169,21 @@ class Judge(NamedTuple):
         """What each stack does with the chain; ``views`` are those of it, where the caller has them."""
         seen = views or self.views(chain)
         decided: dict[tuple[Profile, Options, bool], Decided] = {}
-        found = []
-        for stack in STACKS[self.usage]:
-            view = seen[stack.roots_only]
-            if stack.profile is None or not chain:
-                found.append(_by_habit(stack, view, self.usage))
-                continue
-            key = (stack.profile, stack.options, stack.own_names)
-            if key not in decided:
-                host = None if stack.own_names else self.host
-                decided[key] = decide(stack.profile, chain, self.anchors, at=self.at, host=host, purpose=self.usage, options=stack.options)
-            found.append(self._by_profile(stack, view, decided[key], read(chain[0])))
-        return tuple(found)
+        return tuple(self.decision(stack, chain, seen, decided) for stack in STACKS[self.usage])
+
+    def decision(
+        self, stack: Stack, chain: Sequence[bytes], views: Views | None = None, decided: dict[tuple[Profile, Options, bool], Decided] | None = None
+    ) -> Decision:
+        """What one stack does with the chain, also one that is set up otherwise than those of ``STACKS``; ``decided`` is a memory for several."""
+        view = views[stack.roots_only] if views is not None else self.view(chain, roots_only=stack.roots_only)
+        if stack.profile is None or not chain:
+            return _by_habit(stack, view, self.usage)
+        key = (stack.profile, stack.options, stack.own_names)
+        memory = decided if decided is not None else {}
+        if key not in memory:
+            host = None if stack.own_names else self.host
+            memory[key] = decide(stack.profile, chain, self.anchors, at=self.at, host=host, purpose=self.usage, options=stack.options)
+        return self._by_profile(stack, view, memory[key], read(chain[0]))
 
     def _by_profile(self, stack: Stack, view: View, decided: Decided, own: Certificate) -> Decision:
         """What the profile decides, under the name of our defect; then what the stack looks at besides."""

@@ -36,7 +36,7 @@ def as_dict(result: CheckResult) -> dict[str, Any]:
         "key": result.key,
         "key_fits": result.key_fits,
         "certificates": [certificate(read(der)) for der in result.chain],
-        "problems": [_problem(problem) for problem in result.problems],
+        "problems": [problem_as_dict(problem) for problem in result.problems],
         "decisions": [
             {
                 "stack": d.profile, "accepted": d.accepted, "code": d.code, "words": d.words, "alerts": [] if d.accepted else [d.alert],
@@ -71,7 +71,7 @@ def pair_as_dict(result: PairResult) -> dict[str, Any]:
         "key": "",
         "key_fits": None,
         "certificates": [certificate(read(der)) for der in result.chain],
-        "problems": [_problem(problem) for problem in result.problems],
+        "problems": [problem_as_dict(problem) for problem in result.problems],
         "decisions": [
             {
                 "stack": d.stack, "accepted": d.accepts, "code": d.code, "words": d.words,
@@ -107,7 +107,8 @@ def certificate(c: Certificate) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_as_dict(problem: Problem) -> dict[str, Any]:
+    """A problem as plain values."""
     return {
         "level": problem.level,
         "cause": problem.cause,

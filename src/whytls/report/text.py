@@ -252,7 +252,7 @@ def _title(d: Diagnosis, style: Style) -> list[str]:
 def _short(d: Diagnosis, style: Style, files: int) -> list[str]:
     after = _related(d, style)
     if d.alternatives:
-        after += style.fit(_alternatives(d.alternatives), "  ", "    ")
+        after += style.fit(_alternatives(d.alternatives, d), "  ", "    ")
     if d.warnings:
         after += style.tint(style.fit(f"note: {visible(d.warnings[0])}", "  ", "    "), "yellow")
     if d.fix is not None:
@@ -271,6 +271,8 @@ def decisive(d: Diagnosis, room: int) -> list[Evidence]:
 
     def rank(number: int) -> tuple[int, int]:
         frames = set(d.evidence[number].frames)
+        if frames and d.evidence[number].file not in ("", d.file):  # another file, or an attempt of ours: the numbers are others
+            return 1, number
         if not frames:  # in a store: what decides, where one was given
             return (1 if d.evidence[number].file not in ("", d.file) else 3), number
         return (0 if frames & alerts else 1 if own and not frames & own else 2), number
@@ -295,17 +297,27 @@ def _mark(d: Diagnosis, statement: Evidence, files: int) -> str:
     if not statement.frames:
         return "–"
     frames = statement.frames
+    server, _, attempt = statement.file.rpartition(" attempt ")
+    if server and attempt.isdecimal() and statement.file != d.file:  # of ours with the live server
+        return f"attempt {attempt}"
     mark = ", ".join(f"#{frame}" for frame in frames[:3]) + ("…" if len(frames) > 3 else "")
     file = statement.file or d.file
     return f"{visible(file)} {mark}" if file != d.file or files > 1 else mark
 
 
-def _alternatives(alternatives: Sequence[Alternative]) -> str:
+def _alternatives(alternatives: Sequence[Alternative], d: Diagnosis) -> str:
     names = ", ".join(f"{a.cause} ({a.confidence})" for a in alternatives[:3])
     if len(alternatives) > 3:
         names += f" and {len(alternatives) - 3} more"
     decide = next((a.would_decide for a in alternatives if a.would_decide), "")
-    return f"or {names}; to decide: {visible(decide)}" if decide else f"or {names}"
+    return f"or {names}; to decide: {visible(_of_this(decide, d))}" if decide else f"or {names}"
+
+
+def _of_this(command: str, d: Diagnosis) -> str:
+    """The command that would decide, for this handshake: it can be copied."""
+    if d.file and d.file != "-":
+        command = command.replace("CAPTURE#N", f"{d.file}#{d.frame}")
+    return command.replace("HOST:PORT", str(d.server))
 
 
 def _related(d: Diagnosis, style: Style) -> list[str]:
@@ -321,7 +333,7 @@ def _long(d: Diagnosis, style: Style, files: int) -> list[str]:
     lines = _evidence(d, d.evidence, style, files)
     lines += _related(d, style)
     for alternative in d.alternatives:
-        lines += style.fit(_alternatives([alternative]), "  ", "    ")
+        lines += style.fit(_alternatives([alternative], d), "  ", "    ")
     for fix in (d.fix, *d.more_fixes):
         if fix is not None:
             lines += fix_in_full(fix, style)

@@ -11,21 +11,25 @@ from struct import pack
 
 from whytls.exceptions import UsageError
 from whytls.wire.message import read
+from whytls.wire.registry import GREASE
 from whytls.wire.value import ClientHello, Extension
 
 SERVER_NAME, GROUPS, SIGNATURE_ALGORITHMS, ALPN = 0, 10, 13, 16
 EXTENDED_MASTER_SECRET, PRE_SHARED_KEY, SUPPORTED_VERSIONS, KEY_SHARE, RENEGOTIATION_INFO = 23, 41, 43, 51, 0xFF01
 
+_PADDING = 21
 _MAX_FRAGMENT = 16384  # RFC 8446 section 5.1
 
 
-def build(hello: ClientHello, record_version: int = 0x0301) -> bytes:
+def build(hello: ClientHello, record_version: int = 0) -> bytes:
     """The record (or records, for a very long one) of a hello; in SSLv2's form if it has that.
 
-    0x0301 is what the first record bears whatever the hello offers (RFC 8446 section 5.1). GREASE is not put back.
+    What the first record bears is the hello's own wish, else 0x0301 whatever the hello offers (RFC 8446 section 5.1), but for SSL 3.0 alone.
+    GREASE that was taken out of a captured one is not put back here: ``greased`` does that.
     """
     if hello.sslv2:
         return _sslv2(hello)
+    record_version = record_version or hello.record_version or (0x0300 if hello.legacy_version == 0x0300 else 0x0301)
     body = message_body(hello)
     message = b"\x01" + len(body).to_bytes(3, "big") + body
     fragments = [message[i : i + _MAX_FRAGMENT] for i in range(0, len(message), _MAX_FRAGMENT)]
@@ -67,7 +71,7 @@ def make(
     bare = ClientHello(min(top, 0x0303), random, session_id, tuple(suites), (0,), tuple(more))
     shares = b"".join([pack(">H", group) + _vector(2, key, "key_exchange") for group, key in key_shares])
     if shares:
-        bare = _with(bare, KEY_SHARE, _vector(2, shares, "key_share"))
+        bare = with_extension(bare, KEY_SHARE, _vector(2, shares, "key_share"))
     bare = change(bare, groups=groups, signature_algorithms=signature_algorithms, alpn=alpn, server_name=server_name)
     return change(bare, versions=versions) if top > 0x0303 else bare
 
@@ -105,12 +109,22 @@ def change(
     if alpn is not None:
         wanted[ALPN] = _alpn(alpn)
     for number, body in wanted.items():
-        hello = _with(hello, number, body)
+        hello = with_extension(hello, number, body)
     return _again(hello)
 
 
-def _with(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
-    """With that extension in the place where it stood, else at the end but before pre_shared_key; with None without it."""
+def extended(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
+    """The same hello with this extension in place of the one of that number, or added; with None without it. The fields fit it."""
+    if hello.sslv2:
+        raise UsageError("an SSLv2 hello has no extensions to change", hint="make one with make()")
+    return _again(with_extension(hello, number, body))
+
+
+def with_extension(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
+    """With that extension in the place where it stood, else at the end but before pre_shared_key; with None without it.
+
+    Bytes only: the fields beside ``extensions`` stay as they were (``change`` reads them again).
+    """
     blocks = [block for block in hello.extensions if block.number != number]
     if body is not None:
         numbers = [block.number for block in hello.extensions]
@@ -122,12 +136,32 @@ def _with(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
     return hello._replace(extensions=tuple(blocks))
 
 
+def greased(hello: ClientHello) -> ClientHello:
+    """A captured hello with its GREASE put back where browsers have it: first among the suites, first and last among the extensions.
+
+    What is read of a hello leaves GREASE out (RFC 8701) and tells only that there was some; Chromium and Safari put it in these places, the
+    last one before padding and pre_shared_key. Inside extensions it never went away. A hello without GREASE stays as it is. The values are
+    chosen by the random, so that the same hello becomes the same bytes.
+    """
+    if not hello.greased or hello.sslv2 or not GREASE.isdisjoint(hello.cipher_suites):
+        return hello
+    values = [0x0A0A | 0x1010 * (byte >> 4) for byte in hello.random[:3]]
+    if values[2] == values[1]:
+        values[2] ^= 0x1010  # no extension twice
+    blocks = list(hello.extensions)
+    place = next((i for i, block in enumerate(blocks) if block.number in (_PADDING, PRE_SHARED_KEY)), len(blocks))
+    blocks.insert(place, Extension(values[2], b"\0"))
+    blocks.insert(0, Extension(values[1], b""))
+    return hello._replace(cipher_suites=(values[0], *hello.cipher_suites), extensions=tuple(blocks))
+
+
 def _again(hello: ClientHello) -> ClientHello:
     """The same bytes, read again, so that all fields fit them."""
     result = read(1, message_body(hello))
     if not isinstance(result, ClientHello):
         raise UsageError("the changed ClientHello cannot be read")
-    return result
+    # What bytes without GREASE cannot say, and what is not in the message.
+    return result._replace(greased=result.greased or hello.greased, record_version=hello.record_version)
 
 
 def _sslv2(hello: ClientHello) -> bytes:

@@ -200,17 +200,13 @@ def _server_hello(body: bytes, version: int | None, suite: int | None) -> Messag
         chosen_version, *others = known
         return _new(ServerHello, (chosen_version, legacy_version, random, session_id, *others))
     at = Cursor(body, start)
-    hello = _made_server_hello(
-        body, at, legacy_version, random, session_id, at.u16("cipher_suite"), at.u8("compression_method")
-    )
+    hello = _made_server_hello(body, at, legacy_version, random, session_id, at.u16("cipher_suite"), at.u8("compression_method"))
     if plain and hello.problem is None:
         _servers.keep(rest, share, 3, (hello.version, *hello[4:]), 3)
     return hello
 
 
-def _made_server_hello(
-    body: bytes, at: Cursor, legacy_version: int, random: bytes, session_id: bytes, chosen: int, method: int
-) -> ServerHello:
+def _made_server_hello(body: bytes, at: Cursor, legacy_version: int, random: bytes, session_id: bytes, chosen: int, method: int) -> ServerHello:
     blocks: list[Extension] = []
     problem = _extensions(body, at.at, blocks)
     fields, wrong = _server_fields(blocks)

@@ -16,9 +16,12 @@ Four families share the start:
 * TLS 1.2 and before, resumed: ServerHello, [NewSessionTicket], ChangeCipherSpec, Finished; ChangeCipherSpec, Finished. The
   server's first message after its hello tells the two apart.
 * TLS 1.3: after the ServerHello all is encrypted, so the table only tells who has sent encrypted records: the server (its
-  flight), then the client (its Finished, or an alert: inference/ tells which), then the server again (tickets, data). A
-  HelloRetryRequest sends the client back for a second ClientHello, once. ChangeCipherSpec is meaningless there and tolerated on
-  both sides (RFC 8446 appendix D.4); the client's encrypted records before the ServerHello are early data.
+  flight), then the client (its Finished, or an alert: inference/ tells which), then the server again (tickets, data). Where the records
+  were opened (by the client that we are, or with a key log), the messages have states of their own: EncryptedExtensions (an
+  other-message), [CertificateRequest], Certificate, CertificateVerify, Finished; [Certificate, [CertificateVerify]], Finished (RFC 8446
+  section 2); resumed, neither certificates nor a request for them. A HelloRetryRequest sends the client back for a second ClientHello,
+  once. ChangeCipherSpec is meaningless there and tolerated on both sides (RFC 8446 appendix D.4); the client's encrypted records before
+  the ServerHello are early data.
 * SSLv2: after its SERVER-HELLO nothing is followed.
 
 A ClientHello in SSLv2's form is a client-hello like any other. Finished cannot be read: it is the first encrypted record
@@ -73,6 +76,27 @@ _TLS13: tuple[_Row, ...] = (
     ("client-flight-1.3", "server", "encrypted", "open-1.3"),
 )
 
+# TLS 1.3 with its records opened.
+_TLS13_OPENED: tuple[_Row, ...] = (
+    ("server-hello-1.3", "server", "other-message", "encrypted-extensions-1.3"),  # that they are opened shows only now
+    ("encrypted-extensions-1.3", "server", "certificate-request", "certificate-request-1.3"),
+    ("encrypted-extensions-1.3", "server", "certificate", "server-certificate-1.3"),
+    ("encrypted-extensions-1.3", "server", "finished", "server-finished-1.3"),  # resumed
+    ("certificate-request-1.3", "server", "certificate", "server-certificate-1.3-requested"),
+    ("server-certificate-1.3", "server", "certificate-verify", "server-certificate-verify-1.3"),
+    ("server-certificate-verify-1.3", "server", "finished", "server-finished-1.3"),
+    ("server-certificate-1.3-requested", "server", "certificate-verify", "server-certificate-verify-1.3-requested"),
+    ("server-certificate-verify-1.3-requested", "server", "finished", "server-finished-1.3-requested"),
+    ("server-finished-1.3", "client", "finished", "client-finished-1.3"),
+    ("server-finished-1.3-requested", "client", "certificate", "client-certificate-1.3"),
+    ("client-certificate-1.3", "client", "certificate-verify", "client-certificate-verify-1.3"),
+    ("client-certificate-1.3", "client", "finished", "client-finished-1.3"),  # it has none
+    ("client-certificate-verify-1.3", "client", "finished", "client-finished-1.3"),
+    ("client-finished-1.3", "server", "new-session-ticket", "open-1.3"),
+    ("client-finished-1.3", "server", "encrypted", "open-1.3"),
+)
+_OPENED_STATES = tuple(dict.fromkeys(row[0] for row in _TLS13_OPENED[1:]))
+
 _SERVER_FLIGHT: tuple[_Row, ...] = (
     ("server-hello", "server", "certificate", "server-certificate"),
     ("server-hello", "server", "server-key-exchange", "server-key-exchange"),  # anonymous, PSK with a hint
@@ -116,7 +140,7 @@ _RESUMED: tuple[_Row, ...] = (
     ("resumed-client-change-cipher-spec", "client", "encrypted", "established"),
 )
 
-ROWS = _HELLOS + _TLS13 + _SERVER_FLIGHT + _CLIENT_FLIGHT + _SERVER_END + _RESUMED
+ROWS = _HELLOS + _TLS13 + _TLS13_OPENED + _SERVER_FLIGHT + _CLIENT_FLIGHT + _SERVER_END + _RESUMED
 
 # What has a place but is not waited for.
 _TOLERATED: tuple[_Row, ...] = (
@@ -142,6 +166,10 @@ _TOLERATED: tuple[_Row, ...] = (
     *[(state, side, "change-cipher-spec", state)
       for state in ("server-hello-1.3", "server-flight-1.3", "client-flight-1.3", "open-1.3") for side in ("client", "server")],
     ("server-hello-1.3", "client", "encrypted", "server-hello-1.3"),  # early data
+    *[(state, side, "change-cipher-spec", state) for state in _OPENED_STATES for side in ("client", "server")],
+    *[("server-finished-1.3" + asked, "server", "encrypted", "server-finished-1.3" + asked) for asked in ("", "-requested")],  # data at once
+    ("client-finished-1.3", "client", "encrypted", "client-finished-1.3"),
+    *[("open-1.3", side, kind, "open-1.3") for side in ("client", "server") for kind in ("new-session-ticket", "other-message")],
     ("server-flight-1.3", "server", "encrypted", "server-flight-1.3"),
     ("client-flight-1.3", "client", "encrypted", "client-flight-1.3"),
     *[(state, side, kind, state)
@@ -164,7 +192,8 @@ STATES = tuple(dict.fromkeys(state for row in ROWS for state in (row[0], row[3])
 def _expectations() -> dict[str, tuple[str, ...]]:
     waited: dict[str, dict[str, None]] = {state: {} for state in STATES}
     for state, sender, kind, _ in ROWS:
-        waited[state][f"{sender}: {kind.partition(' ')[0]}"] = None
+        if kind != "other-message":  # EncryptedExtensions: before it was read, all that is waited for is something encrypted
+            waited[state][f"{sender}: {kind.partition(' ')[0]}"] = None
     return {state: tuple(messages) for state, messages in waited.items()}
 
 

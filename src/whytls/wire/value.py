@@ -45,6 +45,7 @@ class ClientHello(NamedTuple):
     greased: bool = False
     sslv2: bool = False  # came as an SSLv2 CLIENT-HELLO
     problem: str | None = None  # what could not be read in it, with the offset
+    record_version: int = 0  # of the record that bears it, where that is to differ from what is usual; 0: as usual
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -171,10 +172,11 @@ class Alert(NamedTuple):
 
 
 class EncryptedRecord(NamedTuple):
-    """A record under keys we do not have: the outer type and the length of its body are all that shows."""
+    """A record of data, or one under keys we do not have: the outer type and the length of its body are all that shows."""
 
     content_type: int
     length: int
+    content: bytes = b""  # its first bytes, where the keys are had (at most 512)
 
 
 class ForeignBytes(NamedTuple):

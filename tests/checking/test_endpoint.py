@@ -21,9 +21,13 @@ from hypothesis import strategies as st
 import whytls
 from authority import NOON, issue
 from whytls import CheckResult, UsageError
+from whytls.checking import endpoint
+from whytls.checking.endpoint import shown
 from whytls.exceptions import InputError
 from whytls.pki.readers import live
-from whytls.pki.readers.live import Address, address, ask
+from whytls.pki.readers.live import Address, address
+from whytls.probing.limits import Limits
+from whytls.wire.registry import version_name
 
 Put = Callable[..., str]
 Handler = Callable[[socket.socket], None]
@@ -80,7 +84,7 @@ def test_the_chain_is_taken_as_it_is_sent(put: Put, pki: SimpleNamespace) -> Non
         result = one(port, trust=put("root.pem", pki.root), expect_host=HOST)
     assert result.chain == (pki.server.der, pki.middle.der)
     assert (result.kind, result.level) == ("endpoint", None)
-    assert any("TLSv1.3" in note for note in result.notes)
+    assert any("TLS 1.3" in note for note in result.notes)
     assert all(decision.accepted for decision in result.decisions)
 
 
@@ -128,7 +132,7 @@ def test_a_server_that_wants_a_name_is_told(put: Put, pki: SimpleNamespace) -> N
         result = one(port, expect_host=HOST)
         other = one(port, expect_host="other.example")
     assert any("unrecognized_name" in note and "sni-missing" in note for note in result.notes)
-    assert [(p.cause, p.confidence) for p in other.problems] == [("sni-unknown", "likely")]
+    assert [(p.cause, p.confidence) for p in other.problems] == [("sni-unknown", "proven")]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -144,11 +148,8 @@ def test_a_client_certificate_that_is_wanted_is_told(put: Put, pki: SimpleNamesp
             secured.recv(1)
 
     with listening(handle) as port:
-        shown = ask(Address("127.0.0.1", port), None)
         result = one(port)
-    assert shown.client_certificate
-    assert shown.authorities == ()  # Python's ssl names none
-    assert shown.chain == (pki.server.der, pki.middle.der)
+    assert result.chain == (pki.server.der, pki.middle.der)
     assert result.level is None
     assert any("asks for a client certificate and names no CA" in note for note in result.notes)
 
@@ -159,10 +160,10 @@ def test_a_client_certificate_that_is_wanted_is_told(put: Put, pki: SimpleNamesp
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "tls-to-plaintext-port", "HTTP"),
         (b"220 mail.example ESMTP\r\n", "tls-to-plaintext-port", "SMTP"),
         (b"SSH-2.0-OpenSSH_9\r\n", "tls-to-plaintext-port", "SSH"),
-        (b"\x15\x03\x01\x00\x02\x02\x46", "protocol-mismatch", "protocol_version"),
-        (b"\x15\x03\x01\x00\x02\x02\x28", "unexplained", "handshake_failure"),
-        (b"\x16\x03\x03\xff\xff" + bytes(70_000), "unexplained", "fails"),
-        (b"\x16\x03\x03\x00\x04\x02\x00\x00\x00", "unexplained", "fails"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "protocol-mismatch", "TLS 1.3"),
+        (b"\x15\x03\x01\x00\x02\x02\x28", "sni-missing", "no server_name"),
+        (b"\x16\x03\x03\xff\xff" + bytes(70_000), "malformed-message", "contradicts itself"),
+        (b"\x16\x03\x03\x00\x04\x02\x00\x00\x00", "malformed-message", "contradicts itself"),
     ],
 )
 def test_what_shows_no_certificate_is_named(answer: bytes, cause: str, words: str) -> None:
@@ -178,7 +179,7 @@ def test_what_shows_no_certificate_is_named(answer: bytes, cause: str, words: st
     assert (problem.cause, result.chain, problem.level) == (cause, (), "failure")
     assert words in problem.title
     assert problem.fix is not None
-    assert problem.warnings == ()
+    assert problem.evidence[0].file == f"127.0.0.1:{port} attempt 1"
 
 
 def test_an_end_that_closes_or_resets_or_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,31 +200,31 @@ def test_an_end_that_closes_or_resets_or_says_nothing_is_told(monkeypatch: pytes
         assert one(port).problems[0].cause == "connection-reset"
     with listening(silent) as port:
         began = time.monotonic()
-        assert ask(Address("127.0.0.1", port), None, in_all=0.3).problem == "silence"
-        assert time.monotonic() - began < 3
+        monkeypatch.setattr(endpoint, "LIMITS", Limits(connect=1, answer=0.2, total=0.5, connections=24))
+        assert one(port).problems[0].cause == "handshake-timeout"
+        assert time.monotonic() - began < 8
     with socket.create_server(("127.0.0.1", 0)) as unused:
         free = unused.getsockname()[1]
     assert one(free).problems[0].cause == "connection-refused"
 
 
-def test_a_server_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MOST_BYTES", 100_000)
-
+def test_a_server_that_never_ends_is_left() -> None:
     def handle(connected: socket.socket) -> None:
         connected.recv(4096)
         while True:
             connected.sendall(b"\x16\x03\x03\x40\x00" + b"\x0b\xff\xff\xff" + bytes(16380))
 
     with listening(handle) as port:
-        assert ask(Address("127.0.0.1", port), None, in_all=5).problem == "failed"
+        found = shown(Address("127.0.0.1", port), None, limits=Limits(connect=1, answer=1, total=2, most_bytes=100_000, connections=3))
+    assert found.chain == ()
 
 
 def test_every_address_is_tried(put: Put, pki: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(tls(put("a.pem", pki.server, pki.middle, key=pki.server))) as port:
         places = [(socket.AF_INET, ("127.0.0.2", 1)), (socket.AF_INET6, ("::1", 1, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))]
-        monkeypatch.setattr(live, "resolved", lambda _endpoint: places)
-        shown = ask(Address("shop.meadow.example", port), HOST)
-    assert (shown.address, shown.completed) == ("127.0.0.1", True)
+        monkeypatch.setattr(live.socket, "getaddrinfo", lambda *_a, **_k: [(family, 1, 6, "", where) for family, where in places])
+        found = shown(Address("shop.meadow.example", port), HOST)
+    assert (found.address, found.chain) == ("127.0.0.1", (pki.server.der, pki.middle.der))
 
 
 @pytest.mark.parametrize(
@@ -284,23 +285,24 @@ def s_server(put: Put, pki: SimpleNamespace) -> Iterator[Callable[..., int]]:
 @pytest.mark.parametrize(
     ("words", "version"),
     [
-        (("-tls1", "-cipher", "ALL@SECLEVEL=0"), "TLSv1"), (("-tls1_1", "-cipher", "ALL@SECLEVEL=0"), "TLSv1.1"), (("-tls1_2",), "TLSv1.2"),
-        (("-tls1_3",), "TLSv1.3"), (("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA@SECLEVEL=0"), "TLSv1.2"),
+        (("-tls1", "-cipher", "ALL@SECLEVEL=0"), "TLS 1.0"), (("-tls1_1", "-cipher", "ALL@SECLEVEL=0"), "TLS 1.1"), (("-tls1_2",), "TLS 1.2"),
+        (("-tls1_3",), "TLS 1.3"), (("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA@SECLEVEL=0"), "TLS 1.2"),
     ],
 )  # fmt: skip
 def test_openssl_of_every_version(s_server: Callable[..., int], pki: SimpleNamespace, words: tuple[str, ...], version: str) -> None:
-    shown = ask(Address("127.0.0.1", s_server(*words)), HOST)
-    assert (shown.version, shown.chain[0], shown.completed) == (version, pki.server.der, True)
+    found = shown(Address("127.0.0.1", s_server(*words)), HOST)
+    assert found.named is not None
+    assert found.named.answer is not None
+    assert (version_name(found.named.answer.version), found.chain[0]) == (version, pki.server.der)
 
 
 @pytest.mark.stacks
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_the_cas_that_a_server_names(s_server: Callable[..., int], put: Put, pki: SimpleNamespace, version: str) -> None:
     port = s_server("-Verify", "3", "-CAfile", put("cas.pem", pki.root, pki.stranger), version)
-    shown = ask(Address("127.0.0.1", port), HOST)
-    assert shown.client_certificate
-    assert set(shown.authorities) == {"CN=Meadow Root,O=Meadow", "CN=Heath Root,O=Meadow"}
-    assert any("asks for a client certificate, from CN=" in note for note in one(port).notes)
+    (note,) = [note for note in one(port).notes if "asks for a client certificate" in note]
+    assert "CN=Meadow Root,O=Meadow" in note
+    assert "CN=Heath Root,O=Meadow" in note
 
 
 NGINX = """
