@@ -7,10 +7,11 @@ content of the hello is shown to decide; and those of things that are no dimensi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Context, Evidence, Finding, Handshake, Owner, Replayed, Tried
+from whytls.tuples import NamedTuple
 
 
 def mended_by(context: Context) -> Replayed | None:
@@ -93,9 +94,13 @@ def certificate_demand(context: Context) -> Demand | None:
     return Demand(Evidence(said, event.frames if event else (), carried.handshake.file), without)
 
 
-class Given(TypedDict, total=False):
-    """What a cause adds of its own."""
+if TYPE_CHECKING:  # as a class it would be compiled at every start
 
-    facts: Mapping[str, Any]
-    detail: str
-    owners: tuple[Owner, ...]
+    from typing import TypedDict, Unpack
+
+    class Given(TypedDict, total=False):
+        """What a cause adds of its own."""
+
+        facts: Mapping[str, Any]
+        detail: str
+        owners: tuple[Owner, ...]
