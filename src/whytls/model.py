@@ -355,10 +355,15 @@ class Tried(NamedTuple):
     @property
     def text(self) -> str:
         """What was different, in words."""
-        named = [c.text for c in self.changes]
-        if len(named) > 3:
-            named = [*named[:2], f"{len(named) - 2} more such changes"]
-        return " and ".join(named) or "the captured ClientHello"
+        return in_words(self.changes) or "the captured ClientHello"
+
+
+def in_words(changes: Sequence[Altered]) -> str:
+    """What was different, of many the first two and the number; empty for none."""
+    named = [c.text for c in changes]
+    if len(named) > 3:
+        named = [*named[:2], f"{len(named) - 2} more such changes"]
+    return " and ".join(named)
 
 
 # Why a replay ended. found: with the smallest change. not-reproduced: the server accepts the hello today. otherwise: it refuses it, in another
