@@ -85,13 +85,17 @@ def expected(
     """
     sent = name_sent(client, name)
     site = server.named if sent is not None or server.nameless is None else server.nameless
+    apart = _apart(server, site)
+    if apart:
+        server = server._replace(signature_schemes=None)
     answer = Answer(client.slug, None, server_name=sent)
     found: list[Obstacle] = []
     version = _version(client, server, found)
     if site.refused:
         found.append(_name_refused(client, name, sent))
     answer = answer._replace(version=version, alpn=_protocol(client, server, found))
-    if version is not None:
+    unasked = apart and version is not None and version < TLS13
+    if version is not None and not unasked:
         answer = _agreed(answer, client, server, site, found)
     elif site.chains:
         answer = answer._replace(chain=site.chains[0])
@@ -101,9 +105,20 @@ def expected(
         found += [Obstacle(cause, text, "client") for cause, text in told.refused]
     if server.client_certificate == "required" and not with_certificate:
         found.append(Obstacle("client-certificate-missing", "the server requires a client certificate, and it has none", "server"))
-    unknown = (*_unknown(server, site, answer), *told.unknown)
-    connects = False if found else None if told.unknown or not server.versions else True
+    unknown = (*_unknown(server, site, answer), *((_UNASKED,) if unasked else ()), *told.unknown)
+    connects = False if found else None if told.unknown or unasked or not server.versions else True
     return answer._replace(connects=connects, obstacles=tuple(found), conditions=told.conditions, unknown=unknown)
+
+
+_UNASKED = "which cipher suites the server takes with the certificate that it shows without a name"
+
+
+def _apart(server: Accepts, site: Site) -> bool:
+    """Whether the site without a name has another kind of key than the one that was asked with a name: what that one signs by, and below
+    TLS 1.3 its suites, say nothing of it (hitch shows its last certificate, of whatever kind, to those who send no name)."""
+    if site is server.named or not site.chains:
+        return False
+    return not certificates.kinds(site.chains) <= certificates.kinds(server.named.chains)
 
 
 # ------------------------------------------------------------------ what is agreed on before any certificate

@@ -27,16 +27,21 @@ def evidence_of(replayed: Replayed) -> tuple[Evidence, ...]:
     if control is not None:
         text = f"sent again to {replayed.target}, this ClientHello failed the same way {replayed.reproduced} of {replayed.controls} times"
         found.append(_line(text, control))
-    wanted = [a.text for a in replayed.minimal]
-    helped = next((t for t in replayed.tried if [a.text for a in t.changes] == wanted), None)
+    helped = smallest(replayed)
     if helped is not None:
         found.append(_line(f"{helped.text} is enough{_others(replayed)}: {helped.outcome}{_times(replayed)}", helped))
     found += [_line(f"{t.text} is enough as well: {t.outcome}", t) for t in replayed.also[:2]]
     return tuple(found)
 
 
+def smallest(replayed: Replayed) -> Tried | None:
+    """The attempt with the smallest change; None where none was found."""
+    wanted = [a.text for a in replayed.minimal]
+    return next((t for t in replayed.tried if wanted and [a.text for a in t.changes] == wanted), None)
+
+
 def _others(replayed: Replayed) -> str:
-    many = len(replayed.alone)
+    many = 0 if replayed.contradictions else len(replayed.alone)  # a server that refuses by turns says nothing of the others
     return f"; none of {many} other changes is" if many > 1 else "; another change is not" if many else ""
 
 
