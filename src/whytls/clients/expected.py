@@ -18,6 +18,7 @@ trust anchors, where they are not given) stands in ``conditions``. ``connects`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain as joined
 from typing import Literal, NamedTuple
 
 from whytls.clients import certificates
@@ -149,10 +150,11 @@ def _agreed(answer: Answer, client: Client, server: Accepts, site: Site, found: 
     if not common:
         found.append(_no_suite(version, offered, own))
         return answer._replace(chain=site.chains[0] if site.chains else ())
-    tried = [_try(suite, version, client, server, site) for suite in common]
-    fitting = next((one for one in tried if one.obstacle is None), None)
+    first = _try(common[0], version, client, server, site)
+    others = (_try(suite, version, client, server, site) for suite in common[1:])  # the rest is not asked for where one fits
+    fitting = next((one for one in joined((first,), others) if one.obstacle is None), None)
     if fitting is None:
-        found.append(tried[0].obstacle or _no_suite(version, offered, own))
+        found.append(first.obstacle or _no_suite(version, offered, own))
         return answer._replace(chain=site.chains[0] if site.chains else ())
     answer = answer._replace(suite=fitting.suite, group=fitting.group, signature_scheme=fitting.scheme, chain=fitting.chain)
     found += _minded(client, server, version, fitting)
