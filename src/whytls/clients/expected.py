@@ -18,6 +18,7 @@ trust anchors, where they are not given) stands in ``conditions``. ``connects`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain as joined
 from typing import Literal, NamedTuple
 
 from whytls.clients import certificates
@@ -158,16 +159,17 @@ def _protocol(client: Client, server: Accepts, found: list[Obstacle]) -> str | N
 def _agreed(answer: Answer, client: Client, server: Accepts, site: Site, found: list[Obstacle]) -> Answer:
     """With the suite, group, scheme and chain that the server chooses in that version; what stands against it is added to ``found``."""
     version = answer.version or 0
-    offered = [suite for suite in client.hello.cipher_suites if suite_facts(suite).usable(version)]
-    own = server.suites[version]
-    common = [s for s in own if s in offered] if server.own_order else [s for s in offered if s in own]
+    own, offered = server.suites[version], client.hello.cipher_suites
+    both = [s for s in own if s in offered] if server.own_order else [s for s in offered if s in own]
+    common = [suite for suite in both if suite_facts(suite).usable(version)]
     if not common:
-        found.append(_no_suite(version, offered, own))
+        found.append(_no_suite(version, [suite for suite in offered if suite_facts(suite).usable(version)], own))
         return answer._replace(chain=site.chains[0] if site.chains else ())
-    tried = [_try(suite, version, client, server, site) for suite in common]
-    fitting = next((one for one in tried if one.obstacle is None), None)
+    first = _try(common[0], version, client, server, site)
+    others = (_try(suite, version, client, server, site) for suite in common[1:])  # the rest is not asked for where one fits
+    fitting = next((one for one in joined((first,), others) if one.obstacle is None), None)
     if fitting is None:
-        found.append(tried[0].obstacle or _no_suite(version, offered, own))
+        found.append(first.obstacle or _no_suite(version, common, own))
         return answer._replace(chain=site.chains[0] if site.chains else ())
     answer = answer._replace(suite=fitting.suite, group=fitting.group, signature_scheme=fitting.scheme, chain=fitting.chain)
     found += _minded(client, server, version, fitting)
