@@ -1,0 +1,1 @@
+"""A gateway on one machine that is set up as Apigee Edge is, fails as Edge does, and knows why."""
