@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from whytls.gateway.channel import Broken, Channel
@@ -45,8 +45,8 @@ class Line(NamedTuple):
 class Lines:
     """The connections to all targets; idle ones wait here for the next request."""
 
-    def __init__(self, tap_for: TapFor, most_idle: int) -> None:
-        self._tap_for, self._most_idle = tap_for, most_idle
+    def __init__(self, tap_for: TapFor, most_idle: int, hosts: Mapping[str, str]) -> None:
+        self._tap_for, self._most_idle, self._hosts = tap_for, most_idle, hosts
         self._idle: dict[tuple[object, ...], list[tuple[float, Line]]] = {}
         self.open: set[Channel] = set()
 
@@ -113,7 +113,8 @@ class Lines:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(limits.connect):
-                found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+                host = self._hosts.get(place.host.lower(), place.host)
+                found = await loop.getaddrinfo(host, place.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             words = "took too long to resolve" if isinstance(error, TimeoutError) else "is not known"
             raise Unreached(f"host {place.host} {words}") from None

@@ -79,7 +79,7 @@ class Processor:
     def __init__(self, environment: Environment, settings: ProcessorSettings, reporter: Reporter, tap_for: TapFor) -> None:
         self.environment, self.settings, self._reporter = environment, settings, reporter
         self.loaded = Loaded()
-        self.lines = Lines(tap_for, settings.most_idle)
+        self.lines = Lines(tap_for, settings.most_idle, settings.hosts)
         self._balancers: dict[tuple[object, ...], Balancer] = {}
 
     def update(self, environment: Environment) -> None:

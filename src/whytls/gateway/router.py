@@ -137,6 +137,10 @@ class Router:
         except asyncio.CancelledError:
             channel.abort()
             raise
+        except Exception as error:  # our bug: this connection ends, the gateway does not
+            channel.abort()
+            told_by = {"message": "a bug in whytls: a connection of the gateway was given up", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(told_by)
         finally:
             channel.close()
 

@@ -41,6 +41,7 @@ class ProcessorSettings(NamedTuple):
     io_timeout: float = 55.0
     keepalive_timeout: float = 60.0
     most_idle: int = 64  # connections kept to one target
+    hosts: Mapping[str, str] = {}  # addresses of names, before the system is asked, as in /etc/hosts
 
 
 class Settings(NamedTuple):

@@ -113,10 +113,12 @@ def dressed(place: Backend, environment: Environment, loaded: Loaded, settings: 
     context = client_context(held, protocols, suites)
     name = place.host.rstrip(".")
     sends = settings.sni and as_address(name) is None and "." in name and name.isascii()  # JSSE: none for an address, nor without a dot
-    store_editions = tuple((store.name, store.edition) if store else None for store in (keystore, truststore))
+    editions = tuple((store.name, store.edition) if store else None for store in (keystore, truststore))
+    minded = info.ignore_validation_errors, info.enforce, info.common_name
+    server_name = name if sends else ""
     return Dressed(
-        context, name if sends else "", _opinion(info, truststore, place.host),
-        at_rest(keystore, info.key_alias, truststore), (place.host, place.port, info, *store_editions, settings.sni),
+        context, server_name, _opinion(info, truststore, place.host), at_rest(keystore, info.key_alias, truststore),
+        (place.host, place.port, context, server_name, editions, minded),
     )  # fmt: skip
 
 

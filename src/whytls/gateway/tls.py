@@ -21,6 +21,7 @@ from whytls.wire.registry import suite_number, suite_openssl_name
 _VERSIONS = {"TLSv1": SSL.TLS1_VERSION, "TLSv1.1": SSL.TLS1_1_VERSION, "TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 _OFF = {"TLSv1": SSL.OP_NO_TLSv1, "TLSv1.1": SSL.OP_NO_TLSv1_1, "TLSv1.2": SSL.OP_NO_TLSv1_2, "TLSv1.3": SSL.OP_NO_TLSv1_3}
 _MODERN = 0x1301, 0x1305  # the suites of TLS 1.3
+_ANY_OLDER = 0xC02F  # OpenSSL wants one, also where no older protocol is offered
 IGNORABLE = frozenset((2, 18, 19, 20, 21))  # what nginx's ssl_verify_client optional_no_ca lets pass (ngx_ssl_verify_error_optional)
 
 
@@ -103,7 +104,7 @@ def client_context(held: Held | None, protocols: tuple[str, ...], suites: tuple[
     offered = tuple(p for p in protocols if (modern if p == "TLSv1.3" else older))
     if not offered:
         raise Unusable("No appropriate protocol (protocol is disabled or cipher suites are inappropriate)")
-    context = _context(offered, ":".join([*map(suite_openssl_name, older), "@SECLEVEL=0"]))
+    context = _context(offered, ":".join([*map(suite_openssl_name, older or (_ANY_OLDER,)), "@SECLEVEL=0"]))
     if modern:
         context.set_tls13_ciphersuites(":".join(f"TLS_{suite_openssl_name(n).removeprefix('TLS_')}" for n in modern).encode())
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
