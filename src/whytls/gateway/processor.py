@@ -81,17 +81,20 @@ class Processor:
         self.loaded = Loaded()
         self.lines = Lines(tap_for, settings.most_idle, settings.hosts)
         self._balancers: dict[tuple[object, ...], Balancer] = {}
+        self._dressed: dict[tuple[str, ...], Dressed] = {}
 
     def update(self, environment: Environment) -> None:
         """Takes what was changed; stores that are loaded stay until their reference is updated or ``restart``."""
         self.environment = environment
         self._balancers.clear()
+        self._dressed.clear()
 
     def restart(self, settings: ProcessorSettings | None = None) -> None:
         """What ``apigee-service edge-message-processor restart`` does to memory: stores, connections and switches are read anew."""
         self.settings = settings or self.settings
         self.loaded.restart()
         self._balancers.clear()
+        self._dressed.clear()
         self.lines.close()
 
     # ------------------------------------------------------------------ where it goes
@@ -153,7 +156,7 @@ class Processor:
         """The answer of one backend; or the fault, what was found out, and whether another one can be tried."""
         limits = timeouts(route.endpoint, self.settings)
         try:
-            wanted = dressed(place, self.environment, self.loaded, self.settings) if place.tls is not None else None
+            wanted = self._dress(route, place) if place.tls is not None else None
         except Unusable as error:
             fault = faults.handshake_failed(str(error))
             return fault, self._reported(_Try(call, route, place, limits, None), fault, None), True
@@ -172,6 +175,16 @@ class Processor:
         outcome = await self._exchanged(tried, key, line)
         assert outcome is not None  # noqa: S101 -- only a connection that was used before can be tried in vain
         return outcome
+
+    def _dress(self, route: Route, place: Backend) -> Dressed:
+        """The TLS of a backend; the same until something is updated or restarted."""
+        key = (route.proxy.name, route.proxy.revision, route.endpoint.name, place.server)
+        found = self._dressed.get(key)
+        if found is None:
+            if len(self._dressed) >= MOST_BALANCERS:
+                self._dressed.clear()
+            found = self._dressed[key] = dressed(place, self.environment, self.loaded, self.settings)
+        return found
 
     async def _connected(self, tried: _Try) -> Line:
         try:
