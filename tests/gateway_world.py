@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from whytls.edge.resources import Proxy, TargetEndpoint, TargetServer, TlsInfo, 
 from whytls.gateway.dataplane import DataPlane, Places
 from whytls.gateway.environment import Environment, Held, Referred, Store
 from whytls.gateway.settings import ProcessorSettings, Settings
+
+warnings.filterwarnings("ignore", "ssl.TLSVersion", DeprecationWarning)  # old versions are meant
 
 NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 DAY = datetime.timedelta(days=1)

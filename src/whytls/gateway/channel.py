@@ -8,6 +8,7 @@ memory, both ways.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from whytls.pki.profiles import Decision
 HIGH, LOW = 256 << 10, 64 << 10  # plain bytes that wait to be read: above HIGH the socket is not read any more
 _CHUNK = 16_384  # what one record holds
 _READ = 65_536
+_LAST_WORDS = 16  # reads of what a peer that reset the connection had said before
+_OF_AN_ALERT = ("tls alert ", "tlsv1 ", "tlsv13 ", "sslv3 alert ", "ssl/tls alert ", "reason(1")  # OpenSSL's texts for alerts received
 _UNACKED = slice(24, 28)  # of struct tcp_info (linux/tcp.h): eight bytes, then numbers of four, of which it is the fifth
 
 How = Literal["alert", "closed", "reset", "timeout", "local"]
@@ -86,6 +89,8 @@ class Channel(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The end of it, whoever brought it about."""
+        if error is not None and not self._closing:
+            self._last_words()
         if self.tap is not None and isinstance(error, ConnectionResetError):
             self.tap.reset(self.peer_side)
         self.lost = error or ConnectionAbortedError()
@@ -94,6 +99,18 @@ class Channel(asyncio.Protocol):
         if self._writer is not None and not self._writer.done():
             self._writer.set_result(None)
         self.gone.set()
+
+    def _last_words(self) -> None:
+        """Reads what still lies in the socket: the event loop gives a connection up when a write fails, and an alert would be lost with it."""
+        found = self.transport.get_extra_info("socket") if self.transport is not None else None
+        for _ in range(_LAST_WORDS if found is not None else 0):
+            try:
+                data = os.read(found.fileno(), _READ)
+            except OSError:
+                return
+            if not data:
+                return
+            self.data_received(data)
 
     def pause_writing(self) -> None:
         """The peer does not take what we write."""
@@ -199,7 +216,7 @@ class Channel(asyncio.Protocol):
         reason = _reason(error)
         if self.peer is not None and self.peer.refused:
             return Broken("local", reason)
-        return Broken("alert" if " alert " in f" {reason} " and "unexpected" not in reason else "local", reason)
+        return Broken("alert" if reason.startswith(_OF_AN_ALERT) else "local", reason)
 
     def _open(self) -> None:
         """Plain bytes out of what came."""
