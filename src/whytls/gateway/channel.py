@@ -103,7 +103,9 @@ class Channel(asyncio.Protocol):
     def _last_words(self) -> None:
         """Reads what still lies in the socket: the event loop gives a connection up when a write fails, and an alert would be lost with it."""
         found = self.transport.get_extra_info("socket") if self.transport is not None else None
-        for _ in range(_LAST_WORDS if found is not None else 0):
+        if found is None:
+            return
+        for _ in range(_LAST_WORDS):
             try:
                 data = os.read(found.fileno(), _READ)
             except OSError:

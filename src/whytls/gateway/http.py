@@ -14,7 +14,7 @@ import httptools
 
 from whytls.gateway.channel import Broken, Channel
 
-MOST_HEAD = 64 << 10  # bytes of a head, and of trailers
+MOST_HEAD = 32 << 10  # bytes of a head, and of trailers
 MOST_FIELDS = 256
 _STEP = 64 << 10
 
@@ -62,21 +62,22 @@ class Messages:
     def __init__(self, channel: Channel, *, responses: bool) -> None:
         self.channel, self._responses = channel, responses
         self.trailers: Fields = []
-        self._told: deque[Head | bytes | None] = deque()  # None: the end of a message
+        self._told: deque[Head | bytes | Fields] = deque()  # fields: the trailers, and with them the end of a message
         self._fresh()
 
     def _fresh(self) -> None:
         self._parser = httptools.HttpResponseParser(self) if self._responses else httptools.HttpRequestParser(self)
         self._fields: Fields = []
         self._target = self._reason = b""
-        self._in_body, self._head_size, self._over = False, 0, False
+        self._in_body, self._head_size, self._unfinished = False, 0, 0
         self._until_end = self._begun = False
 
     # ------------------------------------------------------------------ what llhttp calls
 
     def on_message_begin(self) -> None:
         """A message begins."""
-        self._fields, self._target, self._reason, self._in_body, self._head_size, self._begun = [], b"", b"", False, 0, True
+        self._fields, self._target, self._reason, self._in_body, self._begun = [], b"", b"", False, True
+        self._head_size = self._unfinished = 0
 
     def on_url(self, url: bytes) -> None:
         """A part of the request's target."""
@@ -124,8 +125,7 @@ class Messages:
 
     def on_message_complete(self) -> None:
         """The message is whole."""
-        self.trailers = self._fields if self._in_body else []
-        self._told.append(None)
+        self._told.append(self._fields if self._in_body else [])
         self._begun = self._until_end = False
 
     # ------------------------------------------------------------------ what others ask
@@ -166,7 +166,8 @@ class Messages:
                 if isinstance(found, Head):
                     return b""
                 self._told.popleft()
-                if found is None:
+                if isinstance(found, list):
+                    self.trailers = found
                     return b""
                 if found:
                     return found
@@ -200,6 +201,10 @@ class Messages:
             raise (error.__context__ if isinstance(error.__context__, BadMessage) else BadMessage(str(error))) from None
         except httptools.HttpParserError as error:
             raise BadMessage(str(error)) from None
+        if self._begun and not self._in_body:  # llhttp hands a field on when it is whole, and one can be without end
+            self._unfinished += len(data)
+            if self._unfinished > MOST_HEAD:
+                raise BadMessage("the head is too large", too_large=True)
         return True
 
 

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from whytls.gateway.target import Backend
 
 
+_OVERHEAD = 24
+
+
 class Failure(NamedTuple):
     """What was found out about one failure."""
 
-    number: int  # in the trace
+    number: int  # in the trace; 0: not there yet
     diagnosis: Diagnosis | None
 
     @property
@@ -33,7 +36,8 @@ class Failure(NamedTuple):
         if told is None or told.cause is None:
             return b"none"
         detail = f"; detail={told.detail}" if told.detail else ""
-        return f"{told.cause}{detail}; hop={told.hop}; confidence={told.confidence}; trace={self.number}".encode("ascii", "replace")
+        number = f"; trace={self.number}" if self.number else ""
+        return f"{told.cause}{detail}; hop={told.hop}; confidence={told.confidence}{number}".encode("ascii", "replace")
 
 
 class Reporter:
@@ -86,6 +90,14 @@ class Reporter:
             "status": status, **_negotiated(diagnosis), "log": log,
         }  # fmt: skip
         return Failure(self.trace.add(entry, diagnosis)["number"], diagnosis)
+
+    def foreseen(self, *, tap: Tap, peer: Peer | None, stores: AtRest, answer: bytes) -> Failure:
+        """What will be said of a client's connection when it was answered so and closed."""
+        known, secrets = Known("northbound", server_stores=stores), peer.secrets if peer is not None else None
+        # of what is encrypted only the length can be foreseen, which an AEAD adds this much to in TLS 1.2
+        sealed = len(answer) + _OVERHEAD
+        sent = answer if peer is None else b"\x17\x03\x03" + sealed.to_bytes(2, "big") + bytes(sealed)
+        return Failure(0, self.verdicts.foreseen(tap, known, secrets, sent))
 
     def _common(self, identifier: str, hop: str) -> dict[str, Any]:
         environment = self.environment

@@ -18,7 +18,7 @@ from whytls.gateway.dial import TapFor
 from whytls.gateway.environment import Environment, Loaded
 from whytls.gateway.pages import Page
 from whytls.gateway.proxy_protocol import header
-from whytls.gateway.reporter import Reporter
+from whytls.gateway.reporter import Failure, Reporter
 from whytls.gateway.selection import Listening, Terms, default_terms, listeners, opening, terms
 from whytls.gateway.serving import Conversation
 from whytls.gateway.settings import Settings
@@ -232,6 +232,12 @@ class Router:
     def refused(self, told: Conversation, page: Page, log: str) -> Any:
         """A page is the answer, and TLS the reason."""
         return self._northbound(told, page, log)
+
+    def foreseen(self, told: Conversation, answer: bytes) -> Failure:
+        """What there will be to tell of the connection when it was refused so."""
+        stores = told.terms.stores if told.terms is not None else NOTHING_AT_REST
+        assert told.channel.tap is not None  # noqa: S101 -- it was accepted with one
+        return self.reporter.foreseen(tap=told.channel.tap, peer=told.channel.peer, stores=stores, answer=answer)
 
     def minded(self, told: Conversation) -> tuple[Page, str] | None:
         """What nginx minds about the client certificate once the first request is read."""

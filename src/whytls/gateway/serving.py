@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from OpenSSL import SSL
 
@@ -179,26 +180,26 @@ class Conversation:
 
     async def refuse(self, page: Page, log: str = "", *, head: Head | None = None) -> None:
         """One of nginx's own pages; with ``log`` TLS is the reason, and there is a diagnosis. The connection is over then."""
-        failure: Any = self.router.refused(self, page, log) if log else None
         fields: Fields = [
             (b"Server", b"nginx"), (b"Date", time.strftime(_WEEKDAY_DATE, time.gmtime()).encode()), (b"Content-Type", b"text/html"),
             (b"Content-Length", b"%d" % len(page.body)), (b"Connection", b"close"),
         ]  # fmt: skip
-        if failure is not None and self.router.settings.cause_header:
-            fields.append((b"X-Whytls-Cause", failure.header))
         body = b"" if head is not None and head.method == b"HEAD" else page.body
+        if log and self.router.settings.cause_header:
+            whole = response_head(page.status, page.reason, fields) + body
+            fields.append((b"X-Whytls-Cause", self.router.foreseen(self, whole).header))
         self.channel.write(response_head(page.status, page.reason, fields) + body)
         if self.router.access.wanted:
             line = b"%b %b HTTP/%b" % (head.method, head.target, head.version.encode()) if head is not None else b""
             client = str(self.source or (self.channel.tap.client if self.channel.tap else ""))
             self.router.access.add(self.listening.port, client, self.host.name if self.host else "", line, page.status, len(body), None, 0.0, "-")
-        await self._linger()
+        await self._linger(lambda: self.router.refused(self, page, log) if log else None)
 
-    async def _linger(self) -> None:
+    async def _linger(self, closed: Callable[[], object] = lambda: None) -> None:
         """nginx's lingering_close: closing over unread bytes would reset the connection, and the client would lose the page."""
         self.channel.farewell()
-        if self.channel.transport is not None and self.channel.transport.can_write_eof() and self.channel.lost is None:
-            self.channel.finish()
+        self.channel.finish()
+        closed()
         try:
             async with asyncio.timeout(LINGER):
                 while await self.channel.read():

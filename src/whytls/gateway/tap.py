@@ -110,6 +110,22 @@ class Tap:
         self._flow.until = self._clock() + quiet
         return Reading(self._flow)
 
+    def foreseen(self, sender: Side, data: bytes) -> Reading:
+        """What will have been kept when that side has sent these bytes and closed; nothing of it is recorded."""
+        flow = Flow(*self._keys)
+        for old, new in ((self._flow.first, flow.first), (self._flow.second, flow.second)):
+            for name in ("acked", "base", "next", "sure"):
+                setattr(new, name, getattr(old, name))
+            new.packets, new.signals = [*old.packets], [*old.signals]
+        side, other = (flow.second, flow.first) if sender == "server" else (flow.first, flow.second)
+        order, now = self._count + (1 << 32), self._clock()
+        if data:
+            side.packets.append((order, now, ACK | PSH, side.next, other.next, TTL, data, len(data), order & 0xFFFF))
+            side.next += len(data)
+        side.signals.append((order + 1, now, FIN | ACK, side.next, other.next, TTL, b"", 0, order + 1 & 0xFFFF))
+        flow.ended, flow.until = 1 << side.side, now
+        return Reading(flow)
+
     @property
     def numbering(self) -> Numbering:
         """The recording, or the connection itself, as the one file in which the frames are counted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from whytls.capture.assemble import seen_of
+from whytls.capture.assemble import Reading, seen_of
 from whytls.gateway.tap import Tap
 from whytls.gateway.unseal import Secrets, unsealed
 from whytls.inference.profile import Profiles
@@ -44,18 +44,24 @@ class Verdicts:
         """The diagnosis of a handshake that failed, or that completed for nothing; None where the connection shows nothing of TLS."""
         if tap.settled:
             return None
-        reading = tap.reading()
-        handshake = reading.handshake(tap.numbering)
+        diagnosis = self._judged(tap.reading(), tap, known, secrets)
         tap.settle()
+        if diagnosis is not None and diagnosis.cause is not None and diagnosis.handshake is not None:
+            self._learn(seen_of(diagnosis.handshake._replace(outcome=diagnosis.outcome)))
+        return diagnosis
+
+    def foreseen(self, tap: Tap, known: Known, secrets: Secrets | None, answer: bytes) -> Diagnosis | None:
+        """The diagnosis that there will be when the server has sent this and closed: for who wants to say why in the answer itself."""
+        return None if tap.settled else self._judged(tap.foreseen("server", answer), tap, known, secrets)
+
+    def _judged(self, reading: Reading, tap: Tap, known: Known, secrets: Secrets | None) -> Diagnosis | None:
+        handshake = reading.handshake(tap.numbering)
         if handshake is None:
             return None
         if secrets is not None:
             handshake = unsealed(reading, handshake, secrets)
         self.judged += 1
-        diagnosis = judge(handshake, self._context(handshake, known)).diagnosis
-        if diagnosis.cause is not None:
-            self._learn(seen_of(handshake._replace(outcome=diagnosis.outcome)))
-        return diagnosis
+        return judge(handshake, self._context(handshake, known)).diagnosis
 
     def _context(self, handshake: Handshake, known: Known) -> Context:
         return Context(
