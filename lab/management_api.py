@@ -1,4 +1,4 @@
-"""A Management API in a process of its own: ``python -m lab.management_api FOLDER`` serves until it is killed; its first line is address and token."""
+"""A Management API in a process of its own, killed at the end: ``python -m lab.management_api FOLDER`` first prints its address and its token."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Running(NamedTuple):
 
 
 async def serve(folder: Path) -> None:
+    """Serves over the store in that folder."""
     from whytls.gateway.management.serve import serving
     from whytls.gateway.management.settings import Settings
     from whytls.gateway.sealing import Secret
