@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from whytls.gateway.access import AccessLog
+from whytls.gateway.entrance import PORT, entrance
 from whytls.gateway.environment import Environment
 from whytls.gateway.processor import Answer, Call, Processor
 from whytls.gateway.recorder import Recorder
@@ -46,6 +46,7 @@ class DataPlane:
         self._reporter = Reporter(environment, self.trace)
         self.processor = Processor(environment, settings.processor, self._reporter, self._tapping("client"))
         self.router = Router(environment, settings, self._reporter, self._tapping("server"), self._answer, self._access)
+        self._entrance: Router | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     def _tapping(self, side: Side) -> Callable[[Endpoint, Endpoint], Tap]:
@@ -71,6 +72,17 @@ class DataPlane:
         await self.router.start()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
+    async def start_entrance(self, token: str) -> int:
+        """Begins to serve a Router that is another program, on a port of loopback, which comes back; our own Router does not listen.
+
+        Raises:
+            InputError: no port can be had.
+        """
+        self._entrance = entrance(self.environment, self.settings, self._reporter, self._tapping("server"), self._answer, token)
+        await self._entrance.start()
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        return self._entrance.ports[PORT]
+
     async def update(self, environment: Environment) -> None:
         """The resources changed.
 
@@ -80,7 +92,8 @@ class DataPlane:
         self.environment = environment
         self._reporter.update(environment)
         self.processor.update(environment)
-        await self.router.update(environment)
+        if self._entrance is None:
+            await self.router.update(environment)
 
     def restart_processor(self, settings: Settings | None = None) -> None:
         """Restarts the Message Processor: literal stores and properties are read anew."""
@@ -101,6 +114,8 @@ class DataPlane:
             with suppress(asyncio.CancelledError):
                 await self._sweeper
         await self.router.close()
+        if self._entrance is not None:
+            await self._entrance.close()
         self.processor.lines.close()
         await asyncio.sleep(0)  # the event loop closes what was aborted
         self.trace.close()
@@ -121,8 +136,3 @@ class DataPlane:
             self.processor.lines.sweep()
             if self.recorder is not None:
                 self.recorder.flush()
-
-
-def token() -> str:
-    """A new token."""
-    return secrets.token_urlsafe(24)

@@ -1,4 +1,4 @@
-"""What the gateway knows of its failures: the last ones in memory, all of them as JSON lines, and an ASGI application that shows them.
+"""What the gateway knows of its failures: the last ones in memory, and all of them as JSON lines in a file.
 
 An entry names the resources (virtual host, proxy, target, keystore and alias), what the caller was answered, what Edge's own log would have
 said, and the diagnosis, in the words of the published JSON. Nothing of bodies, headers or keys is in it.
@@ -6,13 +6,11 @@ said, and the diagnosis, in the words of the published JSON. Nothing of bodies, 
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs
 
 from whytls.exceptions import InputError
 from whytls.model import Diagnosis
@@ -20,9 +18,6 @@ from whytls.report.json import as_dict
 
 KEPT = 1_000  # entries in memory
 LARGEST = 256 << 20  # bytes of the file; then it begins anew, and the one before is kept
-_Message = dict[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
 
 
 class Trace:
@@ -73,31 +68,3 @@ class Trace:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def application(trace: Trace, token: str) -> Callable[[_Message, _Receive, _Send], Awaitable[None]]:
-    """``GET /trace`` as ASGI: JSON lines; ``?since=NUMBER``, ``cause=SLUG`` and ``hop=HOP`` choose. The token is asked for as a bearer."""
-
-    async def answer(scope: _Message, receive: _Receive, send: _Send) -> None:
-        if scope["type"] != "http":
-            return
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        if not hmac.compare_digest(given, b"Bearer " + token.encode()):
-            await _send(send, 401, b'{"code":"unauthorized","message":"the token that was printed at the start is wanted"}\n', b"application/json")
-        elif scope["method"] != "GET":
-            await _send(send, 405, b'{"code":"method.not.allowed","message":"GET"}\n', b"application/json")
-        else:
-            asked = {name: values[-1] for name, values in parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=8).items()}
-            since = int(asked["since"]) if asked.get("since", "").isdecimal() and len(asked["since"]) < 16 else 0
-            lines = [json.dumps(entry) for entry in trace.since(since, asked.get("cause", ""), asked.get("hop", ""))]
-            await _send(send, 200, "".join(f"{line}\n" for line in lines).encode(), b"application/jsonl")
-
-    return answer
-
-
-async def _send(send: _Send, status: int, body: bytes, kind: bytes) -> None:
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
-    if status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

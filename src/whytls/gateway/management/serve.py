@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whytls.exceptions import InputError, UsageError
 from whytls.gateway.management.app import app
@@ -17,19 +17,21 @@ from whytls.gateway.store import Store
 if TYPE_CHECKING:
     import uvicorn
 
+Around = Callable[[Any], Any]
 GRACE = 5  # seconds that calls have to end when the server is to stop
 
 
 @asynccontextmanager
-async def serving(store: Store, settings: Settings) -> AsyncIterator[str]:
-    """Serves for as long as the block runs; gives the address, such as ``http://127.0.0.1:8080``.
+async def serving(store: Store, settings: Settings, around: Around = lambda inner: inner) -> AsyncIterator[str]:
+    """Serves for as long as the block runs; gives the address, such as ``http://127.0.0.1:8080``. ``around`` wraps the application: what else
+    is served on the port.
 
     Raises:
         UsageError: others can reach the address, and the settings do not say that they may.
         InputError: the address is taken or is not this machine's.
     """
     listening = _listen(settings)
-    server = _server(store, settings)
+    server = _server(around(app(store, settings)), settings)
     host, port = listening.getsockname()[:2]
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
@@ -52,7 +54,7 @@ async def serve(store: Store, settings: Settings) -> None:
         await asyncio.Event().wait()
 
 
-def _server(store: Store, settings: Settings) -> uvicorn.Server:
+def _server(application: Any, settings: Settings) -> uvicorn.Server:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -62,7 +64,7 @@ def _server(store: Store, settings: Settings) -> uvicorn.Server:
             return nullcontext()
 
     config = uvicorn.Config(
-        app(store, settings), http="h11", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        application, http="h11", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, proxy_headers=False,
         limit_concurrency=settings.most_calls, timeout_keep_alive=30, timeout_graceful_shutdown=GRACE,
     )  # fmt: skip
     return Server(config)
