@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
-import gateway_world as world  # noqa: E402
+import gateway_world as world  # type: ignore[import-not-found]  # noqa: E402
 from whytls.edge.resources import TlsInfo  # noqa: E402
 from whytls.gateway.dataplane import DataPlane, Places  # noqa: E402
 
