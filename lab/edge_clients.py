@@ -60,7 +60,7 @@ def main() -> int:
         packages = given.into or Path(made) / "clients"
         _install(packages)
         folder = Path(made)
-        _write_files(folder)
+        write_files(folder)
         (folder / "store").mkdir()
         with running(folder / "store") as server:
             for seen in (*_apigeetool(packages, server, folder), *_edge_js(packages, server, folder), *_apigeecli(packages, server, folder)):
@@ -82,7 +82,7 @@ def _install(packages: Path) -> None:
         subprocess.run([packages / "python/bin/python", "-m", "pip", "install", "--quiet", PYPI], check=True)
 
 
-def _write_files(folder: Path) -> None:
+def write_files(folder: Path) -> None:
     """The bundle, and a chain of two with its key, open and encrypted."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes

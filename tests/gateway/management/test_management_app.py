@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 import zipfile
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from authority import NOON, days, issue
 from whytls.gateway import keystores
+from whytls.gateway.management import app
 from whytls.gateway.management.app import ROUTES
 from whytls.gateway.store import Scope, Store
 
@@ -90,6 +92,23 @@ def test_names_of_others_that_lead_here_are_refused(client: Caller, host: str) -
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]:8080", "LOCALHOST"])
 def test_names_of_this_machine_are_served(client: Caller, host: str) -> None:
     assert client.get("/v1/o", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"), [("http://127.0.0.1", 200), ("http://evil.example", 403), ("null", 403), ("http://127.0.0.1:9", 403), ("", 403)]
+)
+def test_pages_from_elsewhere_may_not_call(client: Caller, origin: str, status: int) -> None:
+    assert client.get("/v1/o", headers={"origin": origin}).status_code == status
+
+
+def test_a_body_that_never_comes_is_not_waited_for(client: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "SLOWEST", 0.05)
+
+    async def never() -> Any:
+        yield b"{"
+        await asyncio.sleep(60)
+
+    assert client.post(f"{E}/keystores", content=never(), headers={"content-type": "application/json"}).status_code == 408
 
 
 def test_short_and_long_paths_are_the_same(client: Caller) -> None:

@@ -12,7 +12,6 @@ import binascii
 import hmac
 import json
 import logging
-from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +123,10 @@ class _Door:
         if not self.settings.anywhere and host and host not in LOOPBACK:
             # A name of somebody else that leads here: a page in a browser tries to reach this machine's own services (DNS rebinding).
             return problem.answer(421, "gateway.management.Misdirected", f"{host[:80]} is not served here, only {', '.join(LOOPBACK)}")
+        origin = headers.get(b"origin")
+        if origin is not None and origin.partition(b"//")[2] != headers.get(b"host"):
+            # A page of somebody else, in a browser that has the password and sends it along (CSRF).
+            return problem.answer(403, "gateway.management.Forbidden", "Pages from elsewhere may not call this")
         if path in OPEN_PATHS or self._known(headers.get(b"authorization", b"")):
             return None
         return problem.answer(
@@ -176,7 +179,3 @@ async def _our_bug(request: Request, error: Exception) -> Response:
     _log.error("%s %s: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
     return _response(problem.answer(500, "gateway.management.InternalError", "This is a fault of the gateway; its log says more"))
 
-
-def routes() -> Iterable[Route]:
-    """All operations, as they are described."""
-    return ROUTES
