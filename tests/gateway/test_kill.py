@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -106,6 +110,43 @@ def test_killed_in_mid_upload(tmp_path: Path) -> None:
         server.process.stdout.close()
         check(tmp_path, told)
     assert len({kind for kind, _ in told}) == 2
+
+
+DIES = """
+import os, signal, sys
+from collections import UserDict
+from pathlib import Path
+from whytls.gateway import proxies
+from whytls.gateway.sealing import Secret
+from whytls.gateway.store import Store
+
+class Deadly(UserDict):
+    def items(self):
+        for number, pair in enumerate(self.data.items()):
+            if number == 30:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield pair
+
+folder = Path(sys.argv[1])
+store = Store(folder / "store.sqlite", Secret.from_file(folder / "secret"))
+proxies.add_revision(store, "local", "weather", Deadly({f"apiproxy/{number}": bytes(200_000) for number in range(60)}))
+"""
+
+
+def test_killed_between_two_files_of_a_bundle(tmp_path: Path) -> None:
+    """The same with no chance in it; the half bundle is larger than what SQLite keeps in memory."""
+    store = Store(tmp_path / "store.sqlite", Secret.from_file(tmp_path / "secret"))
+    ensure(store, "local", ("test",))
+    keystores.create(store, HERE, "ks")
+    proxies.add_revision(store, "local", "weather", BUNDLE)
+    store.close()
+    done = subprocess.run([sys.executable, "-c", DIES, tmp_path], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "store.sqlite-wal").stat().st_size > 2_000_000  # it was in the middle of writing
+    check(tmp_path, [("revision", 1)])
+    store = Store(tmp_path / "store.sqlite", Secret.from_file(tmp_path / "secret"))
+    assert proxies.add_revision(store, "local", "weather", BUNDLE).number == 2
+    store.close()
 
 
 def test_the_check_sees_a_store_that_is_not_whole(tmp_path: Path) -> None:
