@@ -419,6 +419,17 @@ def test_a_virtual_host_in_both_forms(client: Caller) -> None:
     assert client.post(f"{E}/virtualhosts", json={**given, "name": "other"}).status_code == 409
 
 
+def test_what_could_not_be_read_again_is_not_stored(client: Caller) -> None:
+    long = "x" * 5_000
+    host = f"<VirtualHost name='vh'><Port>443</Port><BaseUrl>{long}</BaseUrl></VirtualHost>"
+    server = f"<TargetServer name='ts'><Host>{long}</Host><Port>443</Port></TargetServer>"
+    reference = f"<ResourceReference name='r'><Refers>ks</Refers><ResourceType>{long}</ResourceType></ResourceReference>"
+    made(client)
+    for path, body in (("virtualhosts", host), ("targetservers", server), ("references", reference)):
+        assert client.post(f"{E}/{path}", content=body, headers={"content-type": "text/xml"}).status_code == 400
+        assert client.get(f"{E}/{path}").json() == []
+
+
 # --- proxies --------------------------------------------------------------------------------------------------------------------------------
 
 ENDPOINT = """<ProxyEndpoint name="default"><HTTPProxyConnection><BasePath>/weather</BasePath><VirtualHost>secure</VirtualHost>

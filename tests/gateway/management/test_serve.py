@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from whytls.exceptions import InputError, UsageError
+from whytls.gateway.bundle import zipped
 from whytls.gateway.management.serve import serving
 from whytls.gateway.management.settings import Settings
 from whytls.gateway.store import Store
@@ -49,6 +50,16 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(store: Store) -> None:
         return min(took)
 
     assert asyncio.run(play()) < 0.035  # a delayed acknowledgement takes 40 ms, every time
+
+
+def test_many_bundles_at_once_are_all_taken(store: Store) -> None:
+    async def play() -> None:
+        async with serving(store, ANY) as url, httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {store.secret.token}"}) as client:
+            given = {"content": zipped({"apiproxy/a.xml": b"<APIProxy/>"}), "headers": {"content-type": "application/octet-stream"}}
+            many = await asyncio.gather(*(client.post("/v1/o/local/apis?action=import&name=a", **given) for _ in range(20)))
+            assert sorted(int(answer.json()["revision"]) for answer in many) == list(range(1, 21))
+
+    asyncio.run(play())
 
 
 def test_an_address_that_others_reach_is_refused_unless_it_is_meant(store: Store) -> None:

@@ -12,12 +12,13 @@ import binascii
 import hmac
 import json
 import logging
+from contextlib import nullcontext
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from whytls.exceptions import WhytlsError
 from whytls.gateway.management import deployments, keystores, openapi, organizations, problem, proxies, resources, roles
-from whytls.gateway.management.route import Answer, Call, Route
+from whytls.gateway.management.route import LARGE, Answer, Call, Route
 from whytls.gateway.management.settings import LOOPBACK, Settings
 from whytls.gateway.store import Store, ensure
 
@@ -31,6 +32,7 @@ ROUTES: tuple[Route, ...] = (
 )  # fmt: skip
 DESCRIPTION_PATH = "/openapi.json"
 OPEN_PATHS = (DESCRIPTION_PATH, organizations.TOKEN_PATH)
+MOST_BUNDLES = 4  # that are held in memory at once
 SLOWEST = 30.0  # seconds until a body has to be there
 _SHORT = {2: ("o", "organizations"), 4: ("e", "environments")}
 _log = logging.getLogger(__name__)
@@ -63,8 +65,14 @@ def _path(path: str, routes: dict[str, Route], store: Store, settings: Settings)
     from starlette.concurrency import run_in_threadpool
     from starlette.routing import Route as Path
 
+    few = asyncio.Semaphore(MOST_BUNDLES)
+
     async def serve(request: Request) -> Response:
         route = routes["GET" if request.method == "HEAD" else request.method]
+        async with few if route.largest == LARGE else nullcontext():
+            return await served(request, route)
+
+    async def served(request: Request, route: Route) -> Response:
         content_type = request.headers.get("content-type", "")
         try:
             body = await asyncio.wait_for(_body(request, route.largest), SLOWEST)
@@ -178,4 +186,3 @@ async def _http_error(_: Request, error: Any) -> Response:
 async def _our_bug(request: Request, error: Exception) -> Response:
     _log.error("%s %s: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
     return _response(problem.answer(500, "gateway.management.InternalError", "This is a fault of the gateway; its log says more"))
-
