@@ -541,6 +541,8 @@ def test_roles_and_users(client: Caller) -> None:
     assert client.get(f"{roles}/ops/users/a@x.test").status_code == 404
     given = {"resourcePermission": [{"path": "/", "permissions": ["get"]}, {"path": "/apis", "permissions": ["get", "put"]}]}
     assert client.post(f"{roles}/ops/resourcepermissions", json=given).status_code == 201
+    for wrong in ({"path": "/", "permissions": ["fly"]}, {"path": "x", "permissions": []}, {"path": "/", "permissions": [None]}):
+        assert client.post(f"{roles}/ops/resourcepermissions", json={"resourcePermission": [wrong]}).status_code == 400
     answer = client.get(f"{roles}/ops/permissions?path=/apis").json()["resourcePermission"]
     assert answer == [{"organization": "local", "path": "/apis", "permissions": ["get", "put"]}]
     assert client.delete(f"{roles}/ops").status_code == 200

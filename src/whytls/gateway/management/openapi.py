@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from whytls.gateway.management.route import BYTES, FILE_NAME, JSON, MULTIPART, NAME, NUMBER, XML, Parameter, Route, Shape
+from whytls.gateway.management.route import BYTES, FILE_NAME, FORM, JSON, MULTIPART, NAME, NUMBER, XML, Parameter, Route, Shape
 
 STRING: dict[str, Any] = {"type": "string"}
 # Where Edge's own samples differ, anything is tried to be read; these say what is served.
@@ -133,7 +133,8 @@ def _operation(route: Route) -> dict[str, Any]:
         },
     }
     if route.takes:
-        made["requestBody"] = {"required": True, "content": {shape.media: {"schema": _body(shape)} for shape in route.takes}}
+        in_query_too = route.takes[0].media == FORM and bool(route.query)  # as on Edge
+        made["requestBody"] = {"required": not in_query_too, "content": {shape.media: {"schema": _body(shape)} for shape in route.takes}}
     if route.path.startswith("/oauth"):
         made["security"] = []
     return made
