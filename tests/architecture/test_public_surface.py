@@ -18,10 +18,10 @@ FUNCTIONS = {"check", "check_pair", "diagnose", "explain"}
 VALUES = {"Alternative", "Artefact", "CausePage", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake", "Run"} | {
     "Check", "CheckResult", "PairResult", "Password", "Problem",
 }  # fmt: skip
-ERRORS = {"DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"}
+ERRORS = {"ApiError", "DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"}
 
 # Never needed to find that nothing failed; each costs more than the whole verdict on a small capture.
-HEAVY = {"rich", "cryptography", "click", "pydantic", "asyncio", "ssl", "zstandard", "shtab", "OpenSSL", "whytls.checking"}
+HEAVY = {"rich", "cryptography", "click", "pydantic", "asyncio", "ssl", "zstandard", "shtab", "OpenSSL", "whytls.checking", "httpx", "whytls.edge"}
 
 
 def test_public_names() -> None:

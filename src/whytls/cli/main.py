@@ -17,6 +17,7 @@ from whytls.exceptions import UsageError, WhytlsError
 COMMANDS = {
     "diagnose": "why did TLS fail? reads a capture and names the cause of every failed handshake",
     "check": "certificates, chains, keystores and truststores: what is wrong with them",
+    "edge": "a gateway's environment, by its Management API or from files: what is in it, and as a folder",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",
