@@ -13,6 +13,8 @@ STRING: dict[str, Any] = {"type": "string"}
 _FLAG: dict[str, Any] = {"description": "a boolean, or one in letters: Edge takes both and serves either"}
 _WORDS: dict[str, Any] = {"description": "a list of words; one text with commas, colons or blanks is read, too"}
 _LOOSE: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
+_NAME = {"type": ["string", "number", "boolean"], "pattern": f"^{NAME}$", "maxLength": 255}  # a number is read as its digits, as Edge does
+_HOST = {"type": ["string", "number", "boolean"], "minLength": 1, "maxLength": 255}
 _NAMED: dict[str, Any] = {"type": "string", "pattern": f"^{NAME}$", "maxLength": 255}
 _STORE: dict[str, Any] = {**_LOOSE, "description": "a name, or ref://NAME of a reference"}
 _FILE: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -64,13 +66,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         keySize={"enum": [2048, "2048", 3072, 4096]}, sigAlg={"enum": ["SHA256withRSA", "SHA384withRSA", "SHA512withRSA"]},
         certValidityInDays={"type": ["integer", "string"], "minimum": 1, "maximum": 36500, "pattern": "^[1-9][0-9]{0,3}$"},
     ),
-    "Reference": _object(("name", "refers"), name=_NAMED, refers=_NAMED, resourceType={"enum": ["KeyStore", "TrustStore", "", None]}),
+    "Reference": _object(("name", "refers"), name=_NAME, refers=_NAME, resourceType={"enum": ["KeyStore", "TrustStore", "", None]}),
     "TargetServer": _object(
-        ("name", "host", "port"), name=_NAMED, host={"type": "string", "minLength": 1, "maxLength": 255}, port=_PORT, isEnabled=_FLAG,
+        ("name", "host", "port"), name=_NAME, host=_HOST, port=_PORT, isEnabled=_FLAG,
         sSLInfo=_TLS_OR_NONE
     ),
     "VirtualHost": _object(
-        ("name", "port"), name=_NAMED, port=_PORT, hostAliases=_WORDS, interfaces=_WORDS, listenOptions=_WORDS, retryOptions=_WORDS,
+        ("name", "port"), name=_NAME, port=_PORT, hostAliases=_WORDS, interfaces=_WORDS, listenOptions=_WORDS, retryOptions=_WORDS,
         sSLInfo=_TLS_OR_NONE, baseUrl=_LOOSE, oCSPStapling={"description": "on or off"},
     ),
     "Proxy": _object(("name", "revision"), name=STRING, revision=_list(STRING), metaData={"type": "object"}),
@@ -89,8 +91,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "UserId": _object(id=_NAMED),
     "Permissions": _object(("resourcePermission",), resourcePermission=_list(_PERMISSION)),
 }  # fmt: skip
-# A PUT has the name in its path already.
-SCHEMAS |= {f"{name}Update": {**SCHEMAS[name], "required": [key for key in SCHEMAS[name]["required"] if key != "name"]} for name in UPDATED}
+
+
+def _update(of: dict[str, Any]) -> dict[str, Any]:
+    """The body of a PUT, whose path has the name already."""
+    return {**of, "required": [key for key in of["required"] if key != "name"], "properties": {**of["properties"], "name": _LOOSE}}
+
+
+SCHEMAS |= {f"{name}Update": _update(SCHEMAS[name]) for name in UPDATED}
 FAULTS = {
     "400": "the call cannot be carried out as it is", "401": "the user or the token is not known", "404": "there is no such thing",
     "409": "there is one already, or it is in use", "413": "the body is too large", "415": "the body is of another media type",
