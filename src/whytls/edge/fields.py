@@ -11,7 +11,7 @@ from whytls.exceptions import InputError
 
 LONGEST = 4096  # characters of one value; names, hosts and cipher lists stay far below
 PORTS = (1, 65535)
-MOST = 1000  # values of one list
+MOST = 1000  # values of one list; an environment has tens of each kind
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _BETWEEN = re.compile(r"[\s,:]+")
 
@@ -87,6 +87,18 @@ def words(value: Any, what: str) -> tuple[str, ...]:
     if not isinstance(value, Sequence) or len(value) > MOST:
         raise InputError(f"{what} is no list of at most {MOST} words")
     return tuple(text(word, what) for word in value)
+
+
+def listed(value: Any, what: str) -> list[Any]:
+    """A JSON list; empty where nothing is given, and one value alone counts as a list of it.
+
+    Raises:
+        InputError: it is longer than 1,000 values.
+    """
+    found = [] if value is None else value if isinstance(value, list) else [value]
+    if len(found) > MOST:
+        raise InputError(f"{what} has more than {MOST} entries")
+    return found
 
 
 def texts(value: Any, what: str) -> tuple[str, ...]:

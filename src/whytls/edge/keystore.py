@@ -86,14 +86,11 @@ class Alias:
             InputError: a field has a type that it cannot have.
         """
         source = fields.mapping(given, "alias")
-        around = source.get("certsInfo") or {}
-        listed = fields.mapping(around, "certsInfo").get("certInfo") or []
-        if not isinstance(listed, list):
-            listed = [listed]
+        listed = fields.listed(fields.mapping(source.get("certsInfo") or {}, "certsInfo").get("certInfo"), "certInfo")
         name = fields.text(source.get("alias") or source.get("aliasName"), "alias")
         known = ("alias", "aliasName", "certsInfo", "keyName", "key", "certName", "cert")
         key = fields.text(source.get("keyName") or source.get("key"), "keyName")
-        return Alias(name, (), bool(key), tuple(CertInfo.from_json(info) for info in listed[: fields.MOST]), fields.rest(source, known))
+        return Alias(name, (), bool(key), tuple(CertInfo.from_json(info) for info in listed), fields.rest(source, known))
 
     def to_json(self) -> dict[str, Any]:
         """As ``GET …/aliases/ALIAS`` answers."""
@@ -121,7 +118,7 @@ class KeyStore:
         keys = set(fields.words(source.get("keys"), "keys"))
         aliases: dict[str, Alias] = {}
         paired: set[str] = set()
-        for entry in source.get("aliases") or []:
+        for entry in fields.listed(source.get("aliases"), "aliases"):
             if isinstance(entry, str):
                 aliases[entry] = Alias(entry, (), entry in keys)
                 continue

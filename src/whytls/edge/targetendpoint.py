@@ -87,7 +87,8 @@ class TargetEndpoint:
         source = fields.mapping(given, "TargetEndpoint")
         connection = fields.mapping(source.get("connection") or {}, "connection")
         tls, balanced = connection.get("sSLInfo"), connection.get("loadBalancer") or {}
-        listed = fields.mapping(balanced, "loadBalancer").get("servers", fields.mapping(balanced, "loadBalancer").get("server")) or []
+        balancer = fields.mapping(balanced, "loadBalancer")
+        listed = fields.listed(balancer.get("servers", balancer.get("server")), "servers")
         names = [fields.mapping(entry, "servers").get("name") if isinstance(entry, Mapping) else entry for entry in listed]
         url = next((connection[key] for key in ("uRL", "URL", "url") if connection.get(key)), "")
         return TargetEndpoint(

@@ -164,10 +164,9 @@ def _properties(given: Any) -> tuple[tuple[str, str, str], tuple[tuple[str, str]
     outer = next((name for name in ("Property", "property") if name in source), None)
     if outer is None:
         return usual, tuple((name, fields.text(value, name)) for name, value in source.items())
-    listed = source[outer] if isinstance(source[outer], list) else [source[outer]]
     pairs: list[tuple[str, str]] = []
     spelling = (outer, "_name", "__text") if outer == "Property" else (outer, "name", "value")
-    for entry in listed[: fields.MOST]:
+    for entry in fields.listed(source[outer], "properties"):
         held = fields.mapping(entry, "properties")
         spelling = (outer, *(("_name", "__text") if "_name" in held else ("name", "value")))
         pairs.append((fields.text(held.get(spelling[1]), "property"), fields.text(held.get(spelling[2]), "property")))
