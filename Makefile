@@ -80,9 +80,9 @@ $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/run.stamp
 
 # Versions that are locked stay as long as pyproject.toml allows them; `make lock UPGRADE=--upgrade` moves on to the newest.
 lock: $(VENV)/dev.stamp  ## write requirements/*.txt anew
-	$(LOCK) --build-deps-for editable -o requirements/run.txt pyproject.toml
-	$(LOCK) --build-deps-for editable --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
-	$(LOCK) --build-deps-for editable --extra fuzz -c requirements/dev.txt -o requirements/fuzz.txt pyproject.toml
+	$(LOCK) --build-deps-for editable --extra gateway -o requirements/run.txt pyproject.toml
+	$(LOCK) --build-deps-for editable --extra gateway --extra dev -c requirements/run.txt -o requirements/dev.txt pyproject.toml
+	$(LOCK) --build-deps-for editable --extra gateway --extra fuzz -c requirements/dev.txt -o requirements/fuzz.txt pyproject.toml
 
 clean:  ## remove what was made
 	rm -rf $(VENV) .work build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* src/*.egg-info
