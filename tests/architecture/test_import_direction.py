@@ -24,7 +24,8 @@ STEPS = (
     {"verdict"},
     {"errortext", "edge", "checking"},
     {"surveying"},
-    {"gateway", "report"},
+    {"report"},
+    {"gateway"},  # its trace is in the words of the report
     {"api"},
     {"live"},  # the public functions that contact servers; a replay begins with a diagnosis
     {"serve", "fleet"},

@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "sends a recorded ClientHello to the live server again, changes one thing at a time, and proves the cause",
     "check": "certificates, chains, keystores and truststores: what is wrong with them",
     "edge": "a gateway's environment, by its Management API or from files: what is in it, and as a folder",
+    "gateway": "a gateway on this machine that is set up as Apigee Edge is, fails as Edge does, and says why",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",
