@@ -29,7 +29,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 import gateway_world as world  # noqa: E402
-
 from whytls.edge.resources import TlsInfo  # noqa: E402
 from whytls.gateway.dataplane import DataPlane, Places  # noqa: E402
 from whytls.gateway.http import Head  # noqa: E402
@@ -49,6 +48,7 @@ BODY = 512
 
 
 def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
@@ -79,6 +79,7 @@ def load(wrk: str, port: int, seconds: int, connections: int) -> tuple[float, fl
 
 
 def loads(wrk: str, seconds: int, rounds: int) -> None:
+    """Both proxies in turn, and the medians."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pem, front = world.files(folder, "own", world.BACKEND, world.MIDDLE), world.files(folder, "front", world.API, world.MIDDLE)
@@ -139,6 +140,7 @@ async def failures(count: int) -> bool:
 
 
 async def kind(what: str, plane: DataPlane, count: int) -> bool:
+    """One kind of failure, so many times; whether nothing was left and each had its verdict."""
     head = Head(b"GET", b"/weather/today", 0, b"", "1.1", [], True, None, False)
     causes: dict[str, int] = {}
 
@@ -146,7 +148,7 @@ async def kind(what: str, plane: DataPlane, count: int) -> bool:
         answer = await plane.processor.answer(Call(head, None, "secure", "api.example.test", f"rrt-{number}"))
         cause = answer.failure.diagnosis.cause if answer.failure is not None and answer.failure.diagnosis is not None else None
         causes[str(cause)] = causes.get(str(cause), 0) + 1
-        assert answer.status == 503 and isinstance(answer.body, bytes)
+        assert answer.status == 503
 
     for number in range(1_200):  # fills what is kept on purpose: the trace's last thousand entries, caches
         await call(number)
@@ -168,6 +170,7 @@ async def kind(what: str, plane: DataPlane, count: int) -> bool:
 
 
 def main() -> int:
+    """Both parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)

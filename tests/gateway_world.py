@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from authority import Issued, ec_key, issue
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from authority import Issued, ec_key, issue
 from whytls.edge.resources import Proxy, TargetEndpoint, TargetServer, TlsInfo, VirtualHost
 from whytls.gateway.dataplane import DataPlane, Places
 from whytls.gateway.environment import Environment, Held, Referred, Store
@@ -40,6 +40,7 @@ BACKEND_OTHER_NAME = issue("something.example.test", MIDDLE, san=("something.exa
 CLIENT = issue("client", MIDDLE, key=ec_key("client"), **VALID)
 CLIENT_EXPIRED = issue("client", MIDDLE, key=ec_key("client"), **EXPIRED)
 CLIENT_OTHER = issue("client", OTHER_ROOT, key=ec_key("client"), **VALID)
+CLIENT_SELF = issue("client", key=ec_key("client"), **VALID)
 HOST = "backend.example.test"
 
 
@@ -200,6 +201,7 @@ def backend(
 
 
 # ------------------------------------------------------------------ the client
+
 
 @dataclass
 class Response:

@@ -8,11 +8,11 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import gateway_world as world
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gateway_world as world
 from whytls.gateway.channel import Broken
 from whytls.gateway.dataplane import DataPlane
 from whytls.gateway.http import BadMessage, Messages, end_to_end
@@ -195,8 +195,8 @@ def test_a_request_is_done_again_where_the_kept_connection_had_been_closed() -> 
 
 
 def test_what_is_meant_for_one_connection_is_not_passed_on() -> None:
-    raw = b"GET /weather HTTP/1.1\r\n" + HOST + b"Connection: X-Secret, keep-alive\r\nX-Secret: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nX-Open: 2\r\n\r\n"
-    _, backend = asked(raw)
+    fields = b"Connection: X-Secret, keep-alive\r\nX-Secret: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nX-Open: 2\r\n\r\n"
+    _, backend = asked(b"GET /weather HTTP/1.1\r\n" + HOST + fields)
     told = backend.requests[0].lower()
     assert b"x-open: 2" in told
     for name in (b"x-secret", b"te:", b"upgrade", b"connection"):
@@ -204,7 +204,8 @@ def test_what_is_meant_for_one_connection_is_not_passed_on() -> None:
 
 
 def test_http_1_0_gets_a_length_or_a_close() -> None:
-    response, _ = asked(b"GET /weather HTTP/1.0\r\n" + HOST + b"\r\n", lambda _: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    response, _ = asked(b"GET /weather HTTP/1.0\r\n" + HOST + b"\r\n", lambda _: chunked)
     assert response.body == b"ok"
     assert response.headers["connection"] == "close"
     assert "transfer-encoding" not in response.headers
@@ -239,7 +240,10 @@ def test_a_head_without_end_is_refused() -> None:
     assert not backend.requests
 
 
-@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"\0" * 50])
+NO_HTTP = [b"SSH-2.0-OpenSSH_9\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"\0" * 50]
+
+
+@pytest.mark.parametrize("answer", NO_HTTP)
 def test_a_target_that_speaks_no_http(answer: bytes) -> None:
     response, _ = asked(b"GET /weather HTTP/1.1\r\n" + HOST + b"\r\n", lambda _: answer)
     assert response.status == 502

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gateway_world as world
 import pytest
 
+import gateway_world as world
 from whytls.edge.resources import TlsInfo, VirtualHost
 from whytls.gateway.dataplane import DataPlane, Places
 
@@ -190,7 +190,10 @@ def test_plain_http_to_the_tls_port_gets_nginxs_page() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("data", [b"", b"\x16", b"\x16\x03\x01\x00", b"\x80\x2e", b"\x16\x03\x01\x40\x00" + b"\x01" * 20, b"\xff" * 100, b"\x16" * 70_000])
+JUNK = [b"", b"\x16", b"\x16\x03\x01\x00", b"\x80\x2e", b"\x16\x03\x01\x40\x00" + b"\x01" * 20, b"\xff" * 100, b"\x16" * 70_000]
+
+
+@pytest.mark.parametrize("data", JUNK)
 def test_anything_else_ends_the_connection_and_nothing_more(data: bytes) -> None:
     async def run() -> None:
         async with served(handshake_timeout=0.5) as plane:

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gateway_world as world
 import pytest
-from authority import issue
 
+import gateway_world as world
+from authority import issue
 from whytls.edge.resources import TargetServer, TlsInfo
 
 PLAIN = TlsInfo(enabled=True, trust_store="ref://trust")
@@ -43,37 +43,55 @@ CASES = {
     "expired": Case((world.BACKEND_EXPIRED, world.MIDDLE), cause="certificate-expired", words="validity check failed"),
     "expired, TLS 1.3": Case((world.BACKEND_EXPIRED, world.MIDDLE), server=MODERN, cause="certificate-expired", words="validity check failed"),
     "untrusted": Case(
-        (issue("backend.example.test", world.OTHER_ROOT, san=(world.HOST,), **world.VALID), world.OTHER_ROOT), cause="certificate-untrusted",
+        (issue("backend.example.test", world.OTHER_ROOT, san=(world.HOST,), **world.VALID), world.OTHER_ROOT),
+        cause="certificate-untrusted",
         words="SSL Handshake failed sun.security.validator.ValidatorException: PKIX path building failed: sun.security.provider.certpath."
         "SunCertPathBuilderException: unable to find valid certification path to requested target",
-    ),  # fmt: skip
+    ),
     "incomplete": Case((world.BACKEND,), cause="chain-incomplete", words="PKIX path building failed"),
     "incomplete, TLS 1.3": Case((world.BACKEND,), server=MODERN, cause="chain-incomplete", words="PKIX path building failed"),
     "another name, enforced": Case(
-        (world.BACKEND_OTHER_NAME, world.MIDDLE), replace(PLAIN, enforce=True), sni=True, cause="certificate-name-mismatch",
+        (world.BACKEND_OTHER_NAME, world.MIDDLE),
+        replace(PLAIN, enforce=True),
+        sni=True,
+        cause="certificate-name-mismatch",
         words="java.security.cert.CertificateException: No subject alternative DNS name matching backend.example.test found.",
-    ),  # fmt: skip
+    ),
     "old version": Case(server=OLD, cause="protocol-mismatch", code="ServiceUnavailable", log="Received fatal alert: protocol_version"),
     "no common suite": Case(
-        info=replace(PLAIN, ciphers=("TLS_RSA_WITH_AES_128_GCM_SHA256",), protocols=("TLSv1.2",)), sni=True, cause="cipher-mismatch",
-        code="ServiceUnavailable", log="Received fatal alert: handshake_failure", confidence="likely",
-    ),  # fmt: skip
+        info=replace(PLAIN, ciphers=("TLS_RSA_WITH_AES_128_GCM_SHA256",), protocols=("TLSv1.2",)),
+        sni=True,
+        cause="cipher-mismatch",
+        code="ServiceUnavailable",
+        log="Received fatal alert: handshake_failure",
+        confidence="likely",
+    ),
     "no server_name": Case(name_needed=True, cause="sni-missing", code="ServiceUnavailable", log="Received fatal alert: unrecognized_name"),
     "no client certificate": Case(
         server={"trust": world.ROOT}, cause="client-certificate-missing", code="ServiceUnavailable", log="Received fatal alert: handshake_failure"
     ),
     "no client certificate, TLS 1.3": Case(
-        server={"trust": world.ROOT, **MODERN}, cause="client-certificate-missing", code="ServiceUnavailable",
+        server={"trust": world.ROOT, **MODERN},
+        cause="client-certificate-missing",
+        code="ServiceUnavailable",
         log="Received fatal alert: certificate_required",
-    ),  # fmt: skip
+    ),
     "expired client certificate": Case(
-        info=MUTUAL, own=(world.CLIENT_EXPIRED, world.MIDDLE), server={"trust": world.ROOT}, code="ServiceUnavailable",
-        cause="client-certificate-expired", log="Received fatal alert: certificate_expired",
-    ),  # fmt: skip
+        info=MUTUAL,
+        own=(world.CLIENT_EXPIRED, world.MIDDLE),
+        server={"trust": world.ROOT},
+        code="ServiceUnavailable",
+        cause="client-certificate-expired",
+        log="Received fatal alert: certificate_expired",
+    ),
     "expired client certificate, TLS 1.3": Case(
-        info=MUTUAL, own=(world.CLIENT_EXPIRED, world.MIDDLE), server={"trust": world.ROOT, **MODERN}, code="ServiceUnavailable",
-        cause="client-certificate-expired", log="Received fatal alert: certificate_expired",
-    ),  # fmt: skip
+        info=MUTUAL,
+        own=(world.CLIENT_EXPIRED, world.MIDDLE),
+        server={"trust": world.ROOT, **MODERN},
+        code="ServiceUnavailable",
+        cause="client-certificate-expired",
+        log="Received fatal alert: certificate_expired",
+    ),
 }
 
 

@@ -185,6 +185,7 @@ class Channel(asyncio.Protocol):
             Broken: it failed, and who broke it off how.
         """
         self.peer = made.get_app_data()
+        assert self.peer is not None  # noqa: S101 -- tls.connection() gave it one
         for data in self._waiting:
             made.bio_write(data)
         self._waiting.clear()
@@ -201,10 +202,12 @@ class Channel(asyncio.Protocol):
             else:
                 self._flush(made)
                 break
-            made.bio_write(await self._raw())
+            data = await self._raw()
             while self._waiting:
-                made.bio_write(self._waiting.popleft())
+                data += self._waiting.popleft()
             self._size = 0
+            self.peer.hear(made, data)
+            made.bio_write(data)
         self.secure = made
         self._open()
 

@@ -167,7 +167,7 @@ class Lines:
         if wanted is None:
             return Line(channel, Messages(channel, responses=True), None, True, [])
         decisions: list[Decision] = []
-        peer = Peer(judge_of(wanted.judge, decisions))
+        peer = Peer(judge_of(wanted.judge, decisions), wanted.identity)
         channel.alert = lambda: next(((found.older_alert or found.alert) for found in decisions), None)  # as Java 8 sends it
         try:
             async with asyncio.timeout(limits.handshake):

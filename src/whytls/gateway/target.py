@@ -18,7 +18,7 @@ from whytls.clients import load
 from whytls.edge.resources import TargetEndpoint, TargetServer, TlsInfo, address
 from whytls.gateway.environment import Environment, Held, Loaded, Store, anchors, at_rest, entry
 from whytls.gateway.settings import ProcessorSettings, protocols_of
-from whytls.gateway.tls import Unusable, client_context, sent_chain
+from whytls.gateway.tls import Identity, Unusable, client_context, identity, sent_chain
 from whytls.model import AtRest
 from whytls.pki.certificate import read
 from whytls.pki.name import as_address, match
@@ -57,6 +57,7 @@ class Dressed(NamedTuple):
     server_name: str
     judge: Callable[[tuple[bytes, ...]], Decision | None]  # None: nothing is minded
     stores: AtRest  # ours, for a verdict
+    identity: Identity | None  # what is shown where the server asks
     key: tuple[object, ...]  # connections with another one are not used for it
 
 
@@ -110,14 +111,14 @@ def dressed(place: Backend, environment: Environment, loaded: Loaded, settings: 
     wanted = protocols_of(list(info.protocols), "protocols") if info.protocols else enabled
     protocols = tuple(word for word in wanted if word not in settings.disabled_protocols)
     suites = info.ciphers or _suites(settings.jvm)
-    context = client_context(held, protocols, suites)
+    context, shown = client_context(held, protocols, suites), identity(held) if held is not None else None
     name = place.host.rstrip(".")
     sends = settings.sni and as_address(name) is None and "." in name and name.isascii()  # JSSE: none for an address, nor without a dot
     editions = tuple((store.name, store.edition) if store else None for store in (keystore, truststore))
     minded = info.ignore_validation_errors, info.enforce, info.common_name
     server_name = name if sends else ""
     return Dressed(
-        context, server_name, _opinion(info, truststore, place.host), at_rest(keystore, info.key_alias, truststore),
+        context, server_name, _opinion(info, truststore, place.host), at_rest(keystore, info.key_alias, truststore), shown,
         (place.host, place.port, context, server_name, editions, minded),
     )  # fmt: skip
 

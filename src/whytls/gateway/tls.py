@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
@@ -16,12 +16,17 @@ from OpenSSL import SSL, crypto
 
 from whytls.gateway.environment import Held
 from whytls.gateway.unseal import Secrets
+from whytls.wire.framing import messages
+from whytls.wire.message import CertificateRequest, read
+from whytls.wire.record import HANDSHAKE, split
 from whytls.wire.registry import suite_number, suite_openssl_name
 
 _VERSIONS = {"TLSv1": SSL.TLS1_VERSION, "TLSv1.1": SSL.TLS1_1_VERSION, "TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 _OFF = {"TLSv1": SSL.OP_NO_TLSv1, "TLSv1.1": SSL.OP_NO_TLSv1_1, "TLSv1.2": SSL.OP_NO_TLSv1_2, "TLSv1.3": SSL.OP_NO_TLSv1_3}
 _MODERN = 0x1301, 0x1305  # the suites of TLS 1.3
 _ANY_OLDER = 0xC02F  # OpenSSL wants one, also where no older protocol is offered
+MOST_HEARD = 128 << 10
+_CERTIFICATE_REQUEST = 13
 IGNORABLE = frozenset((2, 18, 19, 20, 21))  # what nginx's ssl_verify_client optional_no_ca lets pass (ngx_ssl_verify_error_optional)
 
 
@@ -29,18 +34,53 @@ class Unusable(Exception):
     """These settings make no context; its text says why, in JSSE's words where JSSE has some."""
 
 
+class Identity(NamedTuple):
+    """A client's certificate as it can be shown."""
+
+    certificate: x509.Certificate
+    key: Any
+    issuers: frozenset[bytes]  # of all certificates in the chain, as DER names
+
+
 class Peer:
     """What is known of the other end of one connection: kept beside OpenSSL's own object."""
 
-    __slots__ = ("context", "error", "judge", "refused", "secrets", "withheld")
+    __slots__ = ("_heard", "asked", "context", "error", "identity", "judge", "refused", "secrets", "withheld")
 
-    def __init__(self, judge: Callable[[SSL.Connection], bool] | None = None) -> None:
+    def __init__(self, judge: Callable[[SSL.Connection], bool] | None = None, own: Identity | None = None) -> None:
         self.secrets = Secrets()
-        self.context: SSL.Context | None = None  # OpenSSL calls back into it, also after the connection was given another one
+        self.context: SSL.Context | None = None  # OpenSSL calls back into it as long as the connection lives
         self.error = 0  # the last X509_V_ERR_* that OpenSSL found
         self.judge = judge  # the Message Processor's own opinion of the server's chain
         self.refused: bool | None = None  # what it was
-        self.withheld = False  # our certificate was held back, for none of the authorities that the server named issued it
+        self.identity = own
+        self.asked = False  # the server asked for our certificate
+        self.withheld = False  # it was held back, for none of the authorities that the server named issued it
+        self._heard = b""
+
+    def hear(self, made: SSL.Connection, data: bytes) -> None:
+        """Bytes of the server that OpenSSL is about to read. Before TLS 1.3 it chooses our certificate the moment it reads the request."""
+        if self.identity is None or self.asked or len(self._heard) > MOST_HEARD:
+            return
+        self._heard += data
+        records = [record for record in split(self._heard).records if record.content_type == HANDSHAKE]
+        for found in messages(self._heard, records):
+            if found.complete and found.number == _CERTIFICATE_REQUEST:
+                value = read(found.number, found.body)
+                self.show(made, list(value.authorities) if isinstance(value, CertificateRequest) else [])
+
+    def show(self, made: SSL.Connection, authorities: list[bytes]) -> None:
+        """Shows our certificate as JSSE does: where the server names no authorities, or one that issued something in the chain.
+
+        SunX509KeyManagerImpl finds none otherwise, and an empty Certificate goes out.
+        """
+        self.asked = True
+        if self.identity is None:
+            return
+        self.withheld = bool(authorities) and self.identity.issuers.isdisjoint(authorities)
+        if not self.withheld:
+            made.use_certificate(self.identity.certificate)
+            made.use_privatekey(self.identity.key)
 
 
 class Requirements(NamedTuple):
@@ -110,21 +150,30 @@ def client_context(held: Held | None, protocols: tuple[str, ...], suites: tuple[
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_verify(SSL.VERIFY_PEER, _asked)
     if held is not None:
-        _present(context, held)
-        bare, issuers = client_context(None, protocols, suites), frozenset(_issuers(held.chain))
-
-        def watch(connection: SSL.Connection, where: int, _: int) -> None:
-            # JSSE's key manager looks for a certificate that one of the named authorities issued, and sends none if there is no such
-            # (SunX509KeyManagerImpl). In TLS 1.3 and before, the request is read before the certificate is chosen.
-            peer = connection.get_app_data()
-            if where & SSL.SSL_CB_LOOP and not peer.withheld:
-                named = connection.get_client_ca_list()
-                if named and issuers.isdisjoint(name.der() for name in named):
-                    peer.withheld = True
-                    connection.set_context(bare)
-
-        context.set_info_callback(watch)
+        for der in held.chain[1:]:  # intermediates wait in the context, and are sent behind a certificate only
+            context.add_extra_chain_cert(x509.load_der_x509_certificate(der))
+        context.set_info_callback(_watched)
     return context
+
+
+@lru_cache(maxsize=256)
+def identity(held: Held) -> Identity:
+    """What a client can show.
+
+    Raises:
+        Unusable: OpenSSL takes the certificate or the key not.
+    """
+    _present(SSL.Context(SSL.TLS_METHOD), held)
+    chain = [x509.load_der_x509_certificate(der) for der in held.chain]
+    key = load_der_private_key(held.key or b"", None)
+    return Identity(chain[0], key, frozenset(one.issuer.public_bytes() for one in chain))
+
+
+def _watched(connection: SSL.Connection, where: int, _: int) -> None:
+    """TLS 1.3: the request was read, and the certificate is not chosen yet."""
+    peer = connection.get_app_data()
+    if where & SSL.SSL_CB_LOOP and not peer.asked and b"read server certificate request" in connection.get_state_string():
+        peer.show(connection, [name.der() for name in connection.get_client_ca_list()])
 
 
 def _asked(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
@@ -186,7 +235,3 @@ def _present(context: SSL.Context, held: Held) -> None:
         context.check_privatekey()
     except (SSL.Error, ValueError, TypeError, IndexError) as error:
         raise Unusable(f"the certificate cannot be presented: {error or 'its key does not fit'}") from None
-
-
-def _issuers(chain: Sequence[bytes]) -> list[bytes]:
-    return [x509.load_der_x509_certificate(der).issuer.public_bytes() for der in chain]
