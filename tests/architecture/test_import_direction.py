@@ -28,7 +28,7 @@ STEPS = (
     {"gateway"},  # its trace is in the words of the report
     {"api"},
     {"live"},  # the public functions that contact servers; a replay begins with a diagnosis
-    {"serve", "fleet"},
+    {"serve", "fleet", "demo"},  # demo: a gateway, its clients and backends, and what a diagnosis says of them
     {"cli"},
     {"__init__", "__main__"},
 )

@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "certificates, chains, keystores and truststores: what is wrong with them",
     "edge": "a gateway's environment, by its Management API or from files: what is in it, and as a folder",
     "gateway": "a gateway on this machine that is set up as Apigee Edge is, fails as Edge does, and says why",
+    "demo": "the runbook's failures on both hops of that gateway: provoked, explained, mended, and the 200 after it",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",

@@ -55,13 +55,13 @@ def _renewed(stage: Stage, name: str, chain: Chain, text: str) -> Applied:
 
 def _property(stage: Stage, name: str, which: str, value: str) -> Applied:
     diff = stage.put_virtual_host(name, lambda host: replace(host, properties=((which, value),)))
-    return Applied("gateway", f"{which} of virtual host {name}", diff)
+    return Applied("gateway", f"virtual host: {which}", diff)
 
 
 def protocol(stage: Stage, name: str) -> Scene:
     """The client speaks TLS 1.1 at best, the virtual host 1.2."""
     port = _front(stage, name, properties=(("ssl_protocols", "TLSv1.2"),))
-    return _scene(stage, name, port, _client(highest="TLSv1.1"), lambda: _by_client("client speaks TLS 1.2"), _client(highest="TLSv1.2"))
+    return _scene(stage, name, port, _client(highest="TLSv1.1"), lambda: _by_client("speaks TLS 1.2 now"), _client(highest="TLSv1.2"))
 
 
 def cipher(stage: Stage, name: str) -> Scene:
@@ -75,14 +75,14 @@ def wrong_name(stage: Stage, name: str) -> Scene:
     """The certificate is something.domain's."""
     ours, _ = cast()
     port = _front(stage, name, ours.chain("something.domain.test"))
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, ours.chain(host_of(name)), "certificate with the right name"))
+    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, ours.chain(host_of(name)), "keystore: certificate with the right name"))
 
 
 def incomplete(stage: Stage, name: str) -> Scene:
     """The intermediate was not uploaded."""
     chain = cast()[0].chain(host_of(name))
     port = _front(stage, name, chain[:1])
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, chain, "complete chain"))
+    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, chain, "keystore: complete chain"))
 
 
 def wrong_intermediate(stage: Stage, name: str) -> Scene:
@@ -90,14 +90,14 @@ def wrong_intermediate(stage: Stage, name: str) -> Scene:
     ours, other = cast()
     chain = ours.chain(host_of(name))
     port = _front(stage, name, (chain[0], other.middle))
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, chain, "the intermediate that issued it"))
+    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, chain, "keystore: the right intermediate"))
 
 
 def expired(stage: Stage, name: str) -> Scene:
     """The Router's certificate is expired."""
     ours, _ = cast()
     port = _front(stage, name, ours.chain(host_of(name), expired=True))
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, ours.chain(host_of(name)), "new certificate"))
+    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, ours.chain(host_of(name)), "keystore: new certificate, same alias"))
 
 
 def untrusted(stage: Stage, name: str) -> Scene:
@@ -105,7 +105,7 @@ def untrusted(stage: Stage, name: str) -> Scene:
     _, other = cast()
     port = _front(stage, name, (*other.chain(host_of(name)), other.root))
     later = _client(trusts=(cast()[0].root, other.root))
-    return _scene(stage, name, port, _client(), lambda: _by_client("root into the client's truststore"), later)
+    return _scene(stage, name, port, _client(), lambda: _by_client("root into its truststore"), later)
 
 
 def client_missing(stage: Stage, name: str) -> Scene:
@@ -113,7 +113,7 @@ def client_missing(stage: Stage, name: str) -> Scene:
     ours, _ = cast()
     port = _front(stage, name, trusts=(ours.root,))
     later = _client(identity=ours.chain("partner"))
-    return _scene(stage, name, port, _client(), lambda: _by_client("client sends its certificate"), later)
+    return _scene(stage, name, port, _client(), lambda: _by_client("sends its certificate"), later)
 
 
 def client_expired(stage: Stage, name: str) -> Scene:
@@ -121,7 +121,7 @@ def client_expired(stage: Stage, name: str) -> Scene:
     ours, _ = cast()
     port = _front(stage, name, trusts=(ours.root,))
     client, later = (_client(identity=ours.chain("partner", expired=old)) for old in (True, False))
-    return _scene(stage, name, port, client, lambda: _by_client("client's certificate renewed"), later)
+    return _scene(stage, name, port, client, lambda: _by_client("renewed its certificate"), later)
 
 
 def client_untrusted(stage: Stage, name: str) -> Scene:
@@ -131,7 +131,7 @@ def client_untrusted(stage: Stage, name: str) -> Scene:
     client = _client(identity=(issue("partner", other.root), other.root))
 
     def fix() -> Applied:
-        return Applied("gateway", "root into the Router's truststore", stage.trusted(f"{name}-ts", other.root))
+        return Applied("gateway", "truststore: root added", stage.trusted(f"{name}-ts", other.root))
 
     return _scene(stage, name, port, client, fix)
 
@@ -141,7 +141,7 @@ def no_name(stage: Stage, name: str) -> Scene:
     port = _front(stage, name)
     other = TlsInfo(enabled=True, key_store=f"ref://{name}-ks", key_alias="api")
     stage.virtual_host(f"{name}-2", f"other-{host_of(name)}", other, port=port)
-    return _scene(stage, name, port, _client(names=False), lambda: _by_client("client sends server_name"), _client())
+    return _scene(stage, name, port, _client(names=False), lambda: _by_client("sends server_name"), _client())
 
 
 def unknown_name(stage: Stage, name: str) -> Scene:
@@ -151,7 +151,7 @@ def unknown_name(stage: Stage, name: str) -> Scene:
 
     def fix() -> Applied:
         diff = stage.put_virtual_host(name, lambda host: replace(host, host_aliases=(*host.host_aliases, f"new-{host_of(name)}")))
-        return Applied("gateway", f"alias for virtual host {name}", diff)
+        return Applied("gateway", "virtual host: host alias", diff)
 
     call = partial(stage.call, _client(), f"new-{host_of(name)}", port, PATH)
     return Scene(call, call, fix, virtual_host=name, port=port)

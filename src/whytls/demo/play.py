@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from whytls.demo.authority import cast
@@ -12,6 +14,7 @@ from whytls.demo.northbound import NORTHBOUND, PATH
 from whytls.demo.row import Applied, Before, Row, Scene
 from whytls.demo.southbound import FRONT, FRONT_HOST, SOUTHBOUND
 from whytls.demo.stage import HOST, Stage
+from whytls.edge.environment import Environment
 from whytls.edge.resources import TlsInfo
 from whytls.model import Diagnosis
 
@@ -27,6 +30,7 @@ class Played(NamedTuple):
     answer: Answer  # what the caller saw
     traced: dict[str, Any] | None  # the diagnosis in the gateway's trace
     diagnosis: Diagnosis | None  # that of ``whytls diagnose`` on the recording
+    known: Environment  # the configuration that it was about, as it was before the fix
     applied: Applied
     after: Answer
     seconds: float
@@ -53,6 +57,7 @@ def play(row: Row, stage: Stage) -> Played:
     stage.sni(row.sni)
     scene = row.stage(stage, row.name)
     stage.settle()
+    recorded = stage.recorded()
     before = scene.before() if scene.before else None
     if scene.provoke:
         scene.provoke()
@@ -60,12 +65,14 @@ def play(row: Row, stage: Stage) -> Played:
     number = len(stage.trace())
     answer = scene.call()
     traced = _traced(stage, row, number)
-    diagnosis = _diagnosed(stage, row, scene)
+    stage.recorded(recorded, row.name)
+    known = stage.environment([scene.virtual_host] if scene.virtual_host else [], [scene.target_server] if scene.target_server else [])
+    diagnosis = _diagnosed(stage, row, scene, known)
     applied = scene.fix()
     stage.settle()
     after = scene.again()
     wrong = tuple(_wrong(row, before, answer, traced, diagnosis, applied, after))
-    return Played(row, before, answer, traced, diagnosis, applied, after, time.monotonic() - began, wrong)
+    return Played(row, before, answer, traced, diagnosis, known, applied, after, time.monotonic() - began, wrong)
 
 
 def _traced(stage: Stage, row: Row, number: int) -> dict[str, Any] | None:
@@ -80,16 +87,26 @@ def _traced(stage: Stage, row: Row, number: int) -> dict[str, Any] | None:
     return None
 
 
-def _diagnosed(stage: Stage, row: Row, scene: Scene) -> Diagnosis | None:
-    """What ``whytls diagnose`` says of the row's last failure in the recording as it is at this moment."""
+def _diagnosed(stage: Stage, row: Row, scene: Scene, known: Environment) -> Diagnosis | None:
+    """What ``whytls diagnose`` says of the row's last failure, from the recording as it is at this moment."""
     from whytls.api import diagnose
 
-    north = row.hop == "northbound"
-    port = stage.gateway.ports[scene.port] if north else scene.port
-    known = stage.environment([scene.virtual_host] if scene.virtual_host else [], [scene.target_server] if scene.target_server else [])
-    router = [f"127.0.0.1:{real}" for real in stage.gateway.ports.values()]
-    found = [one for one in diagnose(stage.recording(), router=router, backend=["127.0.0.1"], edge=known) if one.server.port == port]
+    port = stage.gateway.ports[scene.port] if row.hop == "northbound" else scene.port
+    found = [one for one in diagnose(stage.cut(row.name), edge=known, **stage.topology()) if one.server.port == port]  # type: ignore[arg-type]
     return found[-1] if found else None
+
+
+def before_the_fixes(played: Sequence[Played]) -> Environment:
+    """The configuration of all rows as each was when it failed: what a diagnosis of the recording has to be told."""
+    known = [one.known for one in played]
+
+    def joined(which: str) -> dict[str, Any]:
+        return {name: value for one in known for name, value in getattr(one, which).items()}
+
+    return replace(
+        known[0], keystores=joined("keystores"), references=joined("references"), virtual_hosts=joined("virtual_hosts"),
+        target_servers=joined("target_servers"),
+    )  # fmt: skip
 
 
 def _wrong(

@@ -42,7 +42,7 @@ def _put(stage: Stage, name: str, text: str, **changes: object) -> Applied:
     def change(server: object) -> object:
         return replace(server, tls=replace(server.tls, **changes))  # type: ignore[attr-defined, type-var]
 
-    return Applied("gateway", f"{text} of target server {name}", stage.put_target_server(name, change))  # type: ignore[arg-type]
+    return Applied("gateway", f"target server: {text}", stage.put_target_server(name, change))  # type: ignore[arg-type]
 
 
 def _good() -> Setup:
@@ -52,7 +52,7 @@ def _good() -> Setup:
 def protocol(stage: Stage, name: str) -> Scene:
     """The runbook's own: the backend speaks TLS 1.0 only."""
     backend = stage.backend(name, _good()._replace(highest="TLSv1"))
-    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "backend speaks TLS 1.2", highest="TLSv1.2"))
+    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "speaks TLS 1.2 now", highest="TLSv1.2"))
 
 
 def pinned(stage: Stage, name: str) -> Scene:
@@ -91,20 +91,20 @@ def incomplete(stage: Stage, name: str) -> Scene:
     """The backend does not send its intermediate."""
     chain = _good().chain
     backend = stage.backend(name, Setup(chain[:1]))
-    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "backend sends the complete chain", chain=chain))
+    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "sends the complete chain", chain=chain))
 
 
 def wrong_intermediate(stage: Stage, name: str) -> Scene:
     """The backend sends the intermediate of another authority."""
     chain = _good().chain
     backend = stage.backend(name, Setup((chain[0], cast()[1].middle)))
-    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "backend sends the right intermediate", chain=chain))
+    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "sends the right intermediate", chain=chain))
 
 
 def expired(stage: Stage, name: str) -> Scene:
     """The backend's certificate is expired."""
     backend = stage.backend(name, Setup(cast()[0].chain(HOST, expired=True)))
-    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "backend's certificate renewed", chain=_good().chain))
+    return _scene(stage, name, backend, _trusting(stage, name), lambda: _by_backend(backend, "renewed its certificate", chain=_good().chain))
 
 
 def untrusted(stage: Stage, name: str) -> Scene:
@@ -113,7 +113,7 @@ def untrusted(stage: Stage, name: str) -> Scene:
     backend = stage.backend(name, Setup((*other.chain(HOST), other.root)))
 
     def fix() -> Applied:
-        return Applied("gateway", "root into the target's truststore", stage.trusted(f"{name}-ts", other.root))
+        return Applied("gateway", "truststore: root added", stage.trusted(f"{name}-ts", other.root))
 
     return _scene(stage, name, backend, _trusting(stage, name), fix)
 
@@ -142,7 +142,7 @@ def client_expired(stage: Stage, name: str) -> Scene:
 
     def fix() -> Applied:
         diff = stage.renewed(f"{name}-ks", "mp", ours.chain("message-processor"), key=True)
-        return Applied("gateway", "new keystore, same alias, reference switched", diff)
+        return Applied("gateway", "keystore: new certificate, same alias", diff)
 
     return _scene(stage, name, backend, _mutual(stage, name, ours.chain("message-processor", expired=True)), fix)
 
@@ -152,13 +152,13 @@ def client_untrusted(stage: Stage, name: str) -> Scene:
     ours, other = cast()
     backend = stage.backend(name, _good()._replace(trusts=(ours.root,)))
     info = _mutual(stage, name, (issue("message-processor", other.root), other.root))
-    return _scene(stage, name, backend, info, lambda: _by_backend(backend, "root into the backend's truststore", trusts=(ours.root, other.root)))
+    return _scene(stage, name, backend, info, lambda: _by_backend(backend, "root into its truststore", trusts=(ours.root, other.root)))
 
 
 def no_name(stage: Stage, name: str) -> Scene:
     """The backend needs server_name, which a private cloud's Message Processor does not send."""
     backend = stage.backend(name, _good()._replace(needs_name=True))
-    return _scene(stage, name, backend, _trusting(stage, name), lambda: Applied("gateway", "SNI switched on, restart", stage.sni(True)))
+    return _scene(stage, name, backend, _trusting(stage, name), lambda: Applied("gateway", "properties: SNI on, restart", stage.sni(True)))
 
 
 SOUTHBOUND = (

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FIRST_PORT, PORTS = 9443, 64  # of virtual hosts, as the configuration has them; they are listened on at free ones
 PATIENCE = 10.0  # seconds until a change has to have arrived at Router and Message Processor
 HOST = "backend.example.test"  # all backends, on different ports
+PCAP_HEADER = 24  # bytes
 SNI = "conf_system_jsse.enableSNIExtension"
 
 
@@ -157,7 +158,28 @@ class Stage:
         except TimeoutError:
             raise InputError("a change did not arrive at the gateway", hint="is this machine very busy? try again") from None
 
-    def recording(self) -> Path:
+    def recorded(self, since: int = 0, name: str = "") -> int:
+        """How many bytes the recording has now; with a name those behind ``since`` become a recording of their own, ``rows/NAME.pcap``."""
+        path = self._recording()
+        size = path.stat().st_size
+        if name:
+            with path.open("rb") as file:
+                head = file.read(PCAP_HEADER)
+                file.seek(since)
+                self.cut(name).write_bytes(head + file.read(size - since))
+        return size
+
+    def cut(self, name: str) -> Path:
+        """Where that is."""
+        folder = self.folder / "rows"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{name}.pcap"
+
+    def topology(self) -> dict[str, list[str]]:
+        """Who is who on loopback, in the words of a ``whytls.toml``."""
+        return {"router": [f"127.0.0.1:{port}" for port in self.gateway.ports.values()], "backend": ["127.0.0.1"]}
+
+    def _recording(self) -> Path:
         """The recording, with all that has passed so far."""
         recorder = self.gateway.plane.recorder
         if recorder is None:
