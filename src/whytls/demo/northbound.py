@@ -6,8 +6,10 @@ certificate it completes the handshake and answers 400, as nginx does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from whytls.demo.authority import Chain, Issued, cast, issue
 from whytls.demo.caller import Client
@@ -34,15 +36,15 @@ def _front(stage: Stage, name: str, chain: Chain = (), properties: tuple[tuple[s
     return stage.virtual_host(name, host_of(name), tls, properties).port
 
 
-def _scene(stage: Stage, name: str, port: int, client: Client, fix: object, later: Client | None = None) -> Scene:
+def _scene(stage: Stage, name: str, port: int, client: Client, fix: Callable[[], Applied], later: Client | None = None) -> Scene:
     call = partial(stage.call, client, host_of(name), port, PATH)
     again = partial(stage.call, later or client, host_of(name), port, PATH)
-    return Scene(call, again, fix, virtual_host=name, port=port)  # type: ignore[arg-type]
+    return Scene(call, again, fix, virtual_host=name, port=port)
 
 
-def _client(**changes: object) -> Client:
+def _client(**changes: Any) -> Client:
     """A client that trusts the right authority."""
-    return Client((cast()[0].root,))._replace(**changes)  # type: ignore[arg-type]
+    return Client((cast()[0].root,))._replace(**changes)
 
 
 def _by_client(text: str) -> Applied:

@@ -5,15 +5,17 @@ What the gateway is to mend goes through its Management API; what the backend's 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from whytls.demo.authority import Issued, cast, issue
 from whytls.demo.backend import Backend, Setup
 from whytls.demo.caller import Client
 from whytls.demo.row import Applied, Before, Row, Scene
 from whytls.demo.stage import HOST, Stage
-from whytls.edge.resources import TlsInfo
+from whytls.edge.resources import TargetServer, TlsInfo
 
 FRONT = "secure"  # the virtual host in front of all of them
 FRONT_HOST = "api.example.test"
@@ -21,28 +23,28 @@ FAILED, UNAVAILABLE = "SslHandshakeFailed", "ServiceUnavailable"  # the Message 
 OURS, THEIRS = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
 
 
-def _scene(stage: Stage, name: str, backend: Backend, info: TlsInfo, fix: object) -> Scene:
+def _scene(stage: Stage, name: str, backend: Backend, info: TlsInfo, fix: Callable[[], Applied]) -> Scene:
     """The row's target server and proxy in front of that backend."""
     stage.proxy(name, backend.port, info)
     port = stage.api.virtual_host(FRONT).port
     call = partial(stage.call, Client((cast()[0].root,)), FRONT_HOST, port, f"/{name}")
-    return Scene(call, call, fix, target_server=name, port=backend.port)  # type: ignore[arg-type]
+    return Scene(call, call, fix, target_server=name, port=backend.port)
 
 
 def _trusting(stage: Stage, name: str, *roots: Issued) -> TlsInfo:
     return TlsInfo(enabled=True, trust_store=stage.truststore(f"{name}-ts", *(roots or (cast()[0].root,))))
 
 
-def _by_backend(backend: Backend, text: str, **changes: object) -> Applied:
-    backend.change(backend.setup._replace(**changes))  # type: ignore[arg-type]
+def _by_backend(backend: Backend, text: str, **changes: Any) -> Applied:
+    backend.change(backend.setup._replace(**changes))
     return Applied("backend", text)
 
 
-def _put(stage: Stage, name: str, text: str, **changes: object) -> Applied:
-    def change(server: object) -> object:
-        return replace(server, tls=replace(server.tls, **changes))  # type: ignore[attr-defined, type-var]
+def _put(stage: Stage, name: str, text: str, **changes: Any) -> Applied:
+    def change(server: TargetServer) -> TargetServer:
+        return replace(server, tls=replace(server.tls or TlsInfo(), **changes))
 
-    return Applied("gateway", f"target server: {text}", stage.put_target_server(name, change))  # type: ignore[arg-type]
+    return Applied("gateway", f"target server: {text}", stage.put_target_server(name, change))
 
 
 def _good() -> Setup:

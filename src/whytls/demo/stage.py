@@ -199,7 +199,7 @@ class Stage:
         """Some virtual hosts and target servers as the Management API shows them, with the stores that they name."""
         found = {name: self.api.virtual_host(name) for name in hosts}
         called = {name: self.api.target_server(name) for name in servers}
-        infos = [one.tls for one in (*found.values(), *called.values()) if one.tls is not None]
+        infos = [tls for tls in (*(one.tls for one in found.values()), *(one.tls for one in called.values())) if tls is not None]
         named = {referred(value) for info in infos for value in (info.key_store, info.trust_store) if value}
         references = {name: self.api.reference(name) for name in sorted(named)}
         stores = {one.refers: self.api.whole_keystore(one.refers) for one in references.values()}
@@ -316,6 +316,6 @@ def _pem(certificates: Sequence[bytes]) -> bytes:
 
 def _diff(before: Any, after: Any) -> tuple[str, ...]:
     """What differs between two resources, as lines of their JSON."""
-    texts = [json.dumps(one.to_json(), indent=1, sort_keys=True).splitlines() for one in (before, after)]
-    lines = difflib.unified_diff(*texts, lineterm="", n=0)
+    old, new = (json.dumps(one.to_json(), indent=1, sort_keys=True).splitlines() for one in (before, after))
+    lines = difflib.unified_diff(old, new, lineterm="", n=0)
     return tuple(line[:1] + " " + line[1:].strip() for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))
