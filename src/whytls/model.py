@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from whytls.wire.message import CertificateRequest, ClientHello, Message, ServerHello, ServerKeyExchange
@@ -157,13 +159,13 @@ class Handshake(NamedTuple):
     def first(self, kind: EventKind, sender: Side | None = None) -> Event | None:
         """The first event of that kind (of that sender)."""
         for event in self.events:  # a loop: a generator would cost three times as much, and every cause asks
-            if event.kind == kind and (sender is None or event.sender == sender):
+            if event[0] == kind and (sender is None or event[1] == sender):
                 return event
         return None
 
     def all(self, kind: EventKind, sender: Side | None = None) -> list[Event]:
         """All events of that kind (of that sender)."""
-        return [e for e in self.events if e.kind == kind and (sender is None or e.sender == sender)]
+        return [e for e in self.events if e[0] == kind and (sender is None or e[1] == sender)]
 
 
 # Where in the handshake it ended; the turn is that of the side from which a message was due.

@@ -6,6 +6,7 @@ that is broken off ends as the shell expects it: 130 after Ctrl-C, 141 when nobo
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +52,8 @@ exit codes: 0 nothing failed, 1 failures found, 2 the input or the call was wron
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the value is the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # a process of our own: importing makes many objects and no garbage, and need not be looked through twenty times
+        gc.set_threshold(50_000, 20, 100)
     try:
         _prepare_output()
         code = run(words)

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
 from whytls.inference.memo import remembered
 from whytls.inference.offer import Narrowness, restrictions
 from whytls.inference.replayed import evidence_of, mended_by
 from whytls.model import Confidence, Context, Evidence, Handshake, Replayed
+from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import group_name, suite_name, version_name
 
@@ -40,6 +41,7 @@ _SPEAKING = {
     NO_APPLICATION_PROTOCOL: "alpn",
     INAPPROPRIATE_FALLBACK: "fallback",
 }
+_new = tuple.__new__
 _MUTE = frozenset({40, 47, 10, 80, 109, 50, 0})  # what stacks send for "nothing in common", whatever they mind
 
 

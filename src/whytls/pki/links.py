@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from whytls.pki.cache import Bounded
 from whytls.pki.certificate import SIGNATURE_HASHES, Certificate
 from whytls.pki.der import RSASSA_PSS, children, dotted, element, pss_parameters
 from whytls.pki.plain import key_numbers
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes

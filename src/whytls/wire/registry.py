@@ -6,8 +6,7 @@ is written in hexadecimal, GREASE (RFC 8701) as GREASE.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from whytls.tuples import NamedTuple
 from whytls.wire.numbers import (
     ALERTS,
     CERTIFICATE_TYPES,
