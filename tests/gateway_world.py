@@ -142,7 +142,8 @@ class Backend:
             self._open.add(made)
             threading.Thread(target=self._serve, args=(made,), daemon=True).start()
 
-    def _serve(self, made: socket.socket) -> None:
+    def _serve(self, accepted: socket.socket) -> None:
+        made = accepted
         try:
             made.settimeout(10)
             if self._context is not None:
@@ -158,6 +159,7 @@ class Backend:
             pass
         finally:
             made.close()
+            self._open.discard(accepted)
 
     def close(self) -> None:
         with suppress(OSError):

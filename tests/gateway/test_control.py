@@ -17,7 +17,7 @@ from whytls.gateway import trace as traces
 from whytls.gateway.control import Control
 from whytls.gateway.trace import Trace
 
-TOKEN = "t0ken"  # noqa: S105
+TOKEN = "t0ken"
 BEARER = b"Bearer t0ken"
 
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import gateway_world as world
 import pytest
 from test_up import free_port
 
+import gateway_world as world
 from whytls.edge.resources import TlsInfo, VirtualHost
 from whytls.exceptions import InputError
 from whytls.gateway.environment import Environment, Loaded

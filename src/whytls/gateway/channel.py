@@ -22,6 +22,7 @@ from whytls.model import Side
 from whytls.pki.profiles import Decision
 
 HIGH, LOW = 256 << 10, 64 << 10  # plain bytes that wait to be read: above HIGH the socket is not read any more
+STALLED = 60.0  # nginx's send_timeout
 _CHUNK = 16_384  # what one record holds
 _READ = 65_536
 _LAST_WORDS = 16  # reads of what a peer that reset the connection had said before
@@ -280,12 +281,17 @@ class Channel(asyncio.Protocol):
         """Waits while the peer does not take what was written.
 
         Raises:
-            Broken: it is gone.
+            Broken: it is gone, or has taken nothing for STALLED seconds.
         """
         while self._blocked and self.lost is None:
             self._writer = asyncio.get_running_loop().create_future()
-            await self._writer
-            self._writer = None
+            try:
+                async with asyncio.timeout(STALLED):
+                    await self._writer
+            except TimeoutError:
+                raise Broken("timeout", "the peer takes nothing any more") from None
+            finally:
+                self._writer = None
         if self.lost is not None:
             raise Broken("reset", str(self.lost))
 

@@ -28,6 +28,7 @@ from whytls.pki.profiles.openssl_errors import ERRORS
 from whytls.wire.alert import UNRECOGNIZED_NAME
 
 Answering = Callable[[Any], Awaitable[Any]]
+MOST_CONNECTIONS = 16_384  # of clients at once
 _PORT_SHIFT = 8_000  # a port below 1024 is listened on at 8000 more: nothing here needs root
 _NAME_OF_NOBODY = b"\x15\x03\x03\0\2\2" + bytes((UNRECOGNIZED_NAME,))
 _VERIFY = "client SSL certificate verify error: ({}:{}) while reading client request headers"
@@ -43,6 +44,7 @@ class Router:
         self.ports: dict[int, int] = {}
         self.reporter, self._tap_for, self.answering, self.access = reporter, tap_for, answering, access
         self._listening: dict[int, Listening] = {}
+        self._chosen: dict[str, Terms] = {}  # of each virtual host, until something is updated or restarted
         self._servers: dict[int, asyncio.Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,6 +65,7 @@ class Router:
             InputError: a new port cannot be had.
         """
         self.environment = environment
+        self._chosen.clear()
         self._listening = listeners(environment)
         for port in [port for port in self._servers if port not in self._listening]:
             self._servers.pop(port).close()
@@ -83,6 +86,7 @@ class Router:
     def restart(self, settings: Settings | None = None) -> None:
         """What a restart does to memory: stores and properties are read anew."""
         self.settings = settings or self.settings
+        self._chosen.clear()
         self.loaded.restart()
 
     async def close(self) -> None:
@@ -103,7 +107,7 @@ class Router:
         """A client connected."""
         assert channel.transport is not None  # noqa: S101 -- that is what has just happened
         own, theirs = channel.transport.get_extra_info("sockname"), channel.transport.get_extra_info("peername")
-        if not own or not theirs:  # gone already
+        if not own or not theirs or len(self._tasks) >= MOST_CONNECTIONS:  # gone already, or one too many
             channel.abort()
             return
         tap = channel.tap = self._tap_for(Endpoint(theirs[0], theirs[1]), Endpoint(own[0], own[1]))
@@ -216,7 +220,10 @@ class Router:
     def _terms(self, told: Conversation) -> Terms | None:
         if told.host is None or not told.host.speaks_tls:
             return default_terms(self.environment, self.loaded, self.settings.router)
-        return terms(told.host, self.environment, self.loaded, self.settings.router)
+        found = self._chosen.get(told.host.name)
+        if found is None:
+            found = self._chosen[told.host.name] = terms(told.host, self.environment, self.loaded, self.settings.router)
+        return found
 
     def _northbound(self, told: Conversation, page: Page | None, log: str, *, only_with_cause: bool = False) -> Any:
         told.failed = True
