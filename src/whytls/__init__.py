@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from whytls.checking.pairs import PairResult
     from whytls.checking.result import CheckResult, Problem
     from whytls.checking.run import Check
-    from whytls.exceptions import DamagedInput, InputError, Malformed, UsageError, WhytlsError
+    from whytls.exceptions import ApiError, DamagedInput, InputError, Malformed, UsageError, WhytlsError
     from whytls.live import Replay, probe, replay
     from whytls.model import Alternative, Artefact, Diagnosis, Endpoint, Event, Evidence, Fix, Handshake
     from whytls.pki.password import Password
@@ -27,7 +27,7 @@ _HOMES = {
     "whytls.checking.pairs": ("PairResult",),
     "whytls.checking.result": ("CheckResult", "Problem"),
     "whytls.checking.run": ("Check",),
-    "whytls.exceptions": ("DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"),
+    "whytls.exceptions": ("ApiError", "DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"),
     "whytls.live": ("Replay", "probe", "replay"),
     "whytls.model": ("Alternative", "Artefact", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake"),
     "whytls.pki.password": ("Password",),
@@ -37,6 +37,7 @@ _HOMES = {
 }
 __all__ = [
     "Alternative",
+    "ApiError",
     "Artefact",
     "CausePage",
     "Check",

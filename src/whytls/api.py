@@ -13,7 +13,7 @@ from whytls.exceptions import UsageError
 from whytls.inference.ending import ending_of
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
-from whytls.model import CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Seen
+from whytls.model import NOTHING_AT_REST, CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Seen
 
 if TYPE_CHECKING:
     import os
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from whytls.checking.pairs import PairResult
     from whytls.checking.run import Check
+    from whytls.edge.context import EdgeContext
+    from whytls.edge.environment import Environment
     from whytls.filters import Filters
     from whytls.pki.defect import Purpose
     from whytls.pki.password import Password
@@ -45,6 +47,8 @@ def diagnose(
     password_env: Given = (),
     password_file: Given = (),
     at: str | datetime | None = None,
+    edge: str | Environment | None = None,
+    edge_config: str | None = None,
     all: bool = False,  # noqa: A002  (the option is called --all)
     filters: Filters | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -56,10 +60,13 @@ def diagnose(
     ``truststore`` are the sides' stores, ``{"router": "store.p12"}`` or ``["router=store.p12"]``, sides being client, router,
     message-processor, backend, and server where no gateway is known; ``password_env`` and ``password_file`` name in the same way
     where each side's password stands. ``trust`` is a store with the anchors of the side that rejected, whichever that is. ``at`` is
-    the time at which certificates are judged, instead of the capture's. ``all`` yields those that did not fail as well. The value
-    is iterated lazily; stores are read at once.
+    the time at which certificates are judged, instead of the capture's. ``edge`` is a known gateway: the address of an environment at its
+    Management API (``https://HOST/v1/o/ORG/e/ENV``), a folder or file that configures it, or an ``Environment``; hop and stores that are not
+    given come from there, and verdicts name its resources; ``edge_config`` is a file that says who we are to the API. ``all`` yields those
+    that did not fail as well. The value is iterated lazily; stores and gateway are read at once.
 
     Raises:
+        ApiError: the Management API cannot be reached, or refuses.
         InputError: a file is no capture or no store, or cannot be read.
         UsageError: a pattern, a side, a time or a filter is none.
     """
@@ -68,7 +75,7 @@ def diagnose(
     from whytls.pki.terms import anchors, moment
 
     who = _topology(router, message_processor, backend, topology)
-    known = _Known(anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), moment(at))
+    known = _Known(anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), moment(at), _gateway(edge, edge_config))
     return Run([str(p) for p in paths], who, known, all, filters, progress)
 
 
@@ -159,6 +166,15 @@ class _Known(NamedTuple):
     trust: tuple[bytes, ...] | None
     stores: Stores | None
     at: int | None
+    gateway: EdgeContext | None = None
+
+
+def _gateway(edge: str | Environment | None, config: str | None) -> EdgeContext | None:
+    if edge is None:
+        return None
+    from whytls.edge.context import EdgeContext, read_environment
+
+    return EdgeContext(read_environment(edge, config) if isinstance(edge, str) else edge)
 
 
 def _stores(keystore: Given, truststore: Given, password_env: Given, password_file: Given, file: str | None) -> Stores | None:
@@ -190,6 +206,7 @@ class Run:
     def __iter__(self) -> Iterator[Diagnosis]:
         stores = self._known.stores
         self.warnings += stores.warnings if stores else ()
+        self.warnings += self._known.gateway.warnings if self._known.gateway else ()
         for recording in recordings(self._paths):
             recording.progress = self._progress
             yield from _Recording(self, recording).diagnoses()
@@ -219,15 +236,29 @@ class Run:
             ending, hop=hop, hop_inferred=inferred, at=known.at, trust=known.trust, server_profile=profile,
             client_profile=book.client(handshake.client.address), whole_recording=whole, waiting=waiting,
         )  # fmt: skip
-        if known.stores is None:
+        if known.stores is None and known.gateway is None:
             return context
         self._hops.add(hop)
-        of_client, of_server = known.stores.at(hop)
+        of_client, of_server = known.stores.at(hop) if known.stores is not None else (NOTHING_AT_REST, NOTHING_AT_REST)
+        if known.gateway is not None:  # what the call names counts before what the gateway is configured with
+            client, server = known.gateway.stores(handshake, hop)
+            of_client, of_server = of_client.over(client), of_server.over(server)
         return context._replace(client_stores=of_client, server_stores=of_server)
+
+    def named(self, diagnosis: Diagnosis) -> Diagnosis:
+        """The diagnosis with the names of the gateway's resources, where a gateway is known."""
+        if self._known.gateway is None:
+            return diagnosis
+        from whytls.edge.naming import named
+
+        return named(diagnosis, self._known.gateway)
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
         if self.topology:
             return self.topology.hop(handshake.client, handshake.server), False
+        configured = self._known.gateway.hop(handshake) if self._known.gateway is not None else None
+        if configured is not None:
+            return configured, False
         hop = gateways.hop(handshake.client, handshake.server)
         return hop, hop != "direct"
 
@@ -298,9 +329,10 @@ class _Recording:
             yield diagnosis
 
     def _verdict(self, handshake: Handshake, whole: bool) -> Verdict:
-        from whytls.verdict import judge
+        from whytls.verdict import Verdict, judge
 
-        return judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
+        diagnosis, still_open = judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
+        return Verdict(self.run.named(diagnosis), still_open)
 
 
 class CausePage(NamedTuple):

@@ -4,6 +4,7 @@
     ├── InputError              the input cannot be used at all: no such file, not a capture, unknown link type
     ├── DamagedInput            the input could be read up to a place; what came before it stands
     │   └── Malformed           a TLS structure contradicts its own lengths (offset inside the structure)
+    ├── ApiError                a Management API did not do what it was asked: status, its own fault code, what to do
     └── UsageError              the call asks for something that cannot be: unknown cause, bad filter
 
 All carry ``where`` (file, offset, frame: what is known of it) and a ``hint`` that says what to do next.
@@ -52,6 +53,14 @@ class DamagedInput(WhytlsError):
 
 class Malformed(DamagedInput):
     """A structure on the wire contradicts its own lengths; ``offset`` counts from the structure's first byte."""
+
+
+class ApiError(WhytlsError):
+    """A Management API gave no answer, or refused. ``status`` is None where there was no answer; ``code`` is the API's own word for the fault."""
+
+    def __init__(self, problem: str, *, status: int | None = None, code: str = "", file: str | None = None, hint: str | None = None) -> None:
+        super().__init__(problem, file=file, hint=hint)
+        self.status, self.code = status, code
 
 
 class UsageError(WhytlsError):

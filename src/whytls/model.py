@@ -331,6 +331,13 @@ class AtRest(NamedTuple):
     keystore: Keystore | None = None
     truststore: Truststore | None = None
 
+    def over(self, other: AtRest) -> AtRest:
+        """These stores, and the other's where there is none; one of the two values itself wherever that is the same."""
+        if self.keystore is None and self.truststore is None:
+            return other
+        lacks = (self.keystore is None and other.keystore is not None) or (self.truststore is None and other.truststore is not None)
+        return AtRest(self.keystore or other.keystore, self.truststore or other.truststore) if lacks else self
+
 
 NOTHING_AT_REST = AtRest()
 

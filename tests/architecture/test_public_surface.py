@@ -18,11 +18,11 @@ FUNCTIONS = {"check", "check_pair", "diagnose", "explain", "probe", "replay"}
 VALUES = {"Alternative", "Artefact", "CausePage", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake", "Run"} | {
     "Check", "CheckResult", "PairResult", "Password", "Probe", "Problem", "Redone", "Replay", "Survey",
 }  # fmt: skip
-ERRORS = {"DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"}
+ERRORS = {"ApiError", "DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"}
 
 # Never needed to find that nothing failed; each costs more than the whole verdict on a small capture.
-HEAVY = {"rich", "cryptography", "click", "pydantic", "asyncio", "ssl", "zstandard", "shtab", "OpenSSL"} | {
-    f"whytls.{room}" for room in ("checking", "clients", "live", "probing", "surveying")
+HEAVY = {"rich", "cryptography", "click", "pydantic", "asyncio", "ssl", "zstandard", "shtab", "OpenSSL", "httpx"} | {
+    f"whytls.{room}" for room in ("checking", "clients", "edge", "live", "probing", "surveying")
 }
 
 

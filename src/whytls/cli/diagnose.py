@@ -51,6 +51,9 @@ COMMAND = Command(
                 Option(("--trust",), "truststore of the side that rejected, whichever it is", "STORE", completes="file"),
                 Option(("--password-env",), "environment variable with the password of a side's stores", "SIDE=NAME", repeat=True),
                 Option(("--password-file",), "file with it in its first line", "SIDE=FILE", repeat=True),
+                Option(("--edge",), "the gateway: https://HOST/v1/o/ORG/e/ENV, or what configures it (folder, file); "
+                       "gives hop and stores, and verdicts name its resources", "GATEWAY", completes="file"),
+                Option(("--edge-config",), "file with a table [edge]: who we are to that API (else: environment, .netrc)", "FILE", completes="file"),
                 Option(("--at",), "judge certificates at this time, not at that of the capture", "TIME"),
             ),
         ),
@@ -95,6 +98,7 @@ COMMAND = Command(
         ("tcpdump -i any -s 0 -w - host 10.0.9.12 | whytls diagnose -", "while it happens"),
         ("whytls diagnose edge.pcap --router 10.0.1.5 --message-processor 10.0.1.7", "names the hop"),
         ("whytls diagnose edge.pcap --truststore message-processor=trust.jks", "proves that a CA is missing"),
+        ("whytls diagnose edge.pcap --edge https://mgmt.example.com/v1/o/acme/e/prod", "names virtual host, keystore and alias"),
         ("whytls diagnose edge.pcap --format jsonl | jq .cause", "for programs"),
     ),
 )
@@ -147,6 +151,8 @@ def _start(values: dict[str, Any], paths: list[str], filters: Filters | None, pr
         password_env=values["password_env"],
         password_file=values["password_file"],
         at=values["at"],
+        edge=values["edge"],
+        edge_config=values["edge_config"],
         all=bool(values["all"] or values["show"] or values["extract_certs"]),
         filters=filters,
         progress=progress,

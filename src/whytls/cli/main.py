@@ -19,6 +19,7 @@ COMMANDS = {
     "probe": "asks a live server: what it accepts, whom it lets through, and why it refuses the others",
     "replay": "sends a recorded ClientHello to the live server again, changes one thing at a time, and proves the cause",
     "check": "certificates, chains, keystores and truststores: what is wrong with them",
+    "edge": "a gateway's environment, by its Management API or from files: what is in it, and as a folder",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",

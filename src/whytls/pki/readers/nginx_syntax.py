@@ -11,7 +11,7 @@ the folder of the main configuration, not of the file they stand in. Blocks of L
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -63,19 +63,37 @@ class Configuration:
     files: int = 0
     size: int = 0
     count: int = 0
+    names: set[str] = field(default_factory=set)  # of the files that were read
+    given: Mapping[str, bytes] | None = None  # the files that can be included, where they are not on this machine's disk
+
+
+_DUMPED = re.compile(rb"(?m)^# configuration file ([^\n]{1,1000}):$\n?")
 
 
 def parse(data: bytes, name: str) -> Configuration:
-    """The directives of a main configuration file and of all that it includes; damage ends one file, not the others."""
+    """The directives of a main configuration file and of all that it includes; damage ends one file, not the others.
+
+    Of what ``nginx -T`` prints, files are named as there, and includes are followed within it.
+    """
     from pathlib import Path
 
-    found = Configuration(Path(name).parent)
+    dumped = dumped_files(data)
+    if dumped:
+        name, data = next(iter(dumped.items()))
+    found = Configuration(Path(name).parent, given=dumped or None)
     found.directives = _file(data, name, 0, found)
     return found
 
 
+def dumped_files(data: bytes) -> dict[str, bytes]:
+    """The files in what ``nginx -T`` prints, the main one first; empty where it is something else."""
+    parts = _DUMPED.split(data)
+    return {name.decode("utf-8", "replace"): content for name, content in zip(parts[1::2], parts[2::2], strict=True)}
+
+
 def _file(data: bytes, name: str, depth: int, found: Configuration) -> tuple[Directive, ...]:
     found.files += 1
+    found.names.add(name)
     found.size += len(data)
     made: list[Directive] = []
     try:
@@ -204,9 +222,6 @@ def _unescaped(word: str) -> str:
 def _included(pattern: str, where: str, depth: int, found: Configuration) -> list[Directive]:
     """The directives of the files that an include names, in the order of their names."""
     import glob
-    from pathlib import Path
-
-    from whytls.pki.store import file_content
 
     if depth >= DEEPEST_INCLUDE:
         found.damage.append(f"{where}: includes nested deeper than {DEEPEST_INCLUDE}; does a file include itself?")
@@ -216,14 +231,37 @@ def _included(pattern: str, where: str, depth: int, found: Configuration) -> lis
         found.warnings.append(f"{where}: {pattern[:200]} is not followed: at most {MOST_WILDCARDS} parts with wildcards are")
         return []
     path = str(found.root / pattern)
-    names = sorted(glob.glob(path)) if wild else [path]
+    if found.given is not None:
+        names = sorted(_matching(found.given, path)) if wild else [path]
+    else:
+        names = sorted(glob.glob(path)) if wild else [path]
     made: list[Directive] = []
     for name in names:
         if found.files >= MOST_FILES:
             found.damage.append(f"{where}: more than {MOST_FILES:,} files, the rest is not read")
             break
         try:
-            made += _file(file_content(Path(name), MOST_BYTES, named=True), name, depth + 1, found)
+            made += _file(_content(name, found), name, depth + 1, found)
         except InputError as error:
             found.warnings.append(f"{where}: {error}")
     return made
+
+
+def _matching(given: Mapping[str, bytes], pattern: str) -> list[str]:
+    """The given files that a pattern names; a wildcard stays within one part of a path."""
+    from fnmatch import fnmatchcase
+
+    depth = pattern.count("/")
+    return [name for name in given if name.count("/") == depth and fnmatchcase(name, pattern)]
+
+
+def _content(name: str, found: Configuration) -> bytes:
+    from pathlib import Path
+
+    from whytls.pki.store import file_content
+
+    if found.given is None:
+        return file_content(Path(name), MOST_BYTES, named=True)
+    if name not in found.given:
+        raise InputError("is not in what nginx -T printed", file=name)
+    return found.given[name]

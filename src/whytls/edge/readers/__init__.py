@@ -1,0 +1,1 @@
+"""Files that configure a gateway, one file of code per format; every value with file and line."""
