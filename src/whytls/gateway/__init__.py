@@ -1,0 +1,1 @@
+"""A gateway as Apigee Edge is one, on this machine: its Management API, its Router, its Message Processor."""
