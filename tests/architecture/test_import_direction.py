@@ -22,8 +22,9 @@ STEPS = (
     {"probing"},  # what it hears is read and weighed by the same functions as a recording
     {"causes"},
     {"verdict"},
-    {"errortext", "edge", "checking"},
+    {"errortext", "checking"},
     {"surveying"},
+    {"edge"},  # its audit judges stores as checking does, and reads what surveying found
     {"gateway", "report"},
     {"api"},
     {"live"},  # the public functions that contact servers; a replay begins with a diagnosis

@@ -14,9 +14,9 @@ import pytest
 import whytls
 
 # Adding a name is a promise; taking one away breaks somebody. Both are done here, on purpose, or not at all.
-FUNCTIONS = {"check", "check_pair", "diagnose", "explain", "probe", "replay"}
+FUNCTIONS = {"audit", "check", "check_pair", "diagnose", "explain", "probe", "replay"}
 VALUES = {"Alternative", "Artefact", "CausePage", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake", "Run"} | {
-    "Check", "CheckResult", "PairResult", "Password", "Probe", "Problem", "Redone", "Replay", "Survey",
+    "Audit", "Check", "CheckResult", "Concern", "PairResult", "Password", "Probe", "Problem", "Redone", "Replay", "Survey",
 }  # fmt: skip
 ERRORS = {"ApiError", "DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"}
 

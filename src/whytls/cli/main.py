@@ -20,6 +20,8 @@ COMMANDS = {
     "replay": "sends a recorded ClientHello to the live server again, changes one thing at a time, and proves the cause",
     "check": "certificates, chains, keystores and truststores: what is wrong with them",
     "edge": "a gateway's environment, by its Management API or from files: what is in it, and as a folder",
+    "audit": "a gateway's environment before anything fails: every virtual host, target and store, the worst first",
+    "fix": "the exact artefact for a verdict on a gateway; applied and undone through its Management API",
     "explain": "what a cause means, how it looks and how it is fixed",
     "completion": "prints a completion script for your shell",
     "version": "prints the version",
