@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from whytls.api import Run
     from whytls.clients.client import Client
     from whytls.edge.audit.run import Audit
-    from whytls.edge.environment import Environment, Target
+    from whytls.edge.environment import Environment
+    from whytls.edge.environment import Target as Called
     from whytls.model import Diagnosis, Handshake
     from whytls.pki.password import Password
     from whytls.probing.facts import Identity
@@ -145,9 +146,7 @@ def replay(
     from whytls.api import diagnose
 
     def diagnoses(path: str) -> Run:
-        return diagnose(
-            path, router=router, message_processor=message_processor, backend=backend, topology=topology, trust=trust, at=at, all=True
-        )
+        return diagnose(path, router=router, message_processor=message_processor, backend=backend, topology=topology, trust=trust, at=at, all=True)
 
     limits = _limits(timeout, connections, 4, rate)
     return Replay(list(failures), diagnoses, replays(to, allow, name, starttls, _identity(cert, key, cert_alias, password, key_password), limits))
@@ -201,7 +200,7 @@ def audit(
 
 
 def surveyed(
-    targets: Sequence[Target], timeout: float = 5.0, connections: int = 100, progress: Callable[[int, int | None], None] | None = None
+    targets: Sequence[Called], timeout: float = 5.0, connections: int = 100, progress: Callable[[int, int | None], None] | None = None
 ) -> tuple[dict[tuple[str, int], Survey], tuple[str, ...]]:
     """What the backends of these targets accept, by host and port; and a line for each that could not be asked."""
     places = {str(Endpoint(target.host, target.port)): (target.host, target.port) for target in targets}
@@ -321,9 +320,7 @@ def _target(text: str, way: _Way) -> Target:
     )
 
 
-def _identity(
-    cert: str | None, key: str | None, alias: str | None, password: Password | None, key_password: Password | None
-) -> Identity | None:
+def _identity(cert: str | None, key: str | None, alias: str | None, password: Password | None, key_password: Password | None) -> Identity | None:
     if cert is None:
         if key is not None or alias is not None:
             raise UsageError("a key needs its certificate", hint="--cert STORE")

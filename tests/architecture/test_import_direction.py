@@ -28,6 +28,7 @@ STEPS = (
     {"gateway", "report"},
     {"api"},
     {"live"},  # the public functions that contact servers; a replay begins with a diagnosis
+    {"mending"},  # the public functions that mend a gateway; a fix is verified by a probe
     {"serve", "fleet"},
     {"cli"},
     {"__init__", "__main__"},

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "jsonl")
 CLEARED = "\r\x1b[K"
-EDGE_CONFIG = Option(("--edge-config",), "file with a table [edge]: who we are to the Management API (else: environment, .netrc)", "FILE", completes="file")
+EDGE_CONFIG = Option(
+    ("--edge-config",), "file with a table [edge]: who we are to the Management API (else: environment, .netrc)", "FILE", completes="file"
+)
 
 COMMAND = Command(
     name="audit",

@@ -46,7 +46,9 @@ class AuditReport:
     def _below(self, concern: Concern) -> Iterator[str]:
         for said in concern.evidence if self._verbose else concern.evidence[:1]:
             place = f"{said.file}:{said.line}" if said.line is not None else said.file
-            yield from self._style.tint(self._style.fit(f"{visible(place)}: {visible(said.text)}" if place else visible(said.text), "  ", "    "), "dim")
+            yield from self._style.tint(
+                self._style.fit(f"{visible(place)}: {visible(said.text)}" if place else visible(said.text), "  ", "    "), "dim"
+            )
         if self._verbose and concern.would_decide:
             yield from self._style.fit(f"what would decide: {visible(concern.would_decide)}", "  ", "    ")
         if concern.fix is not None:
@@ -57,7 +59,9 @@ class AuditReport:
     def _sound(self, audit: Audit) -> Iterator[str]:
         sound = [one for one in audit.looked if not one.concerns and one.subject.kind in ("virtual host", "target server", "target endpoint")]
         for one in sound[:20]:
-            yield self._style.paint("✓", "green", "bold") + f" {visible(str(one.subject))}  {visible(one.subject.at)}{'  probed' if one.probed else ''}"
+            yield (
+                self._style.paint("✓", "green", "bold") + f" {visible(str(one.subject))}  {visible(one.subject.at)}{'  probed' if one.probed else ''}"
+            )
         if len(sound) > 20:
             yield f"  and {len(sound) - 20} more without a fault"
         if sound:
@@ -70,7 +74,9 @@ class AuditReport:
         what = f"{many(hosts, 'virtual host')}, {many(len(judged) - hosts, 'target')}{f' ({probed} probed)' if probed else ''}"
         warned = len(concerns) - audit.failed
         text = f"{audit.environment} for {day(audit.at)}: {what}, {many(len(audit.environment.keystores), 'keystore')}: "
-        text += ", ".join([*([many(audit.failed, "failure")] if audit.failed else []), *([many(warned, "warning")] if warned else [])]) or "nothing wrong"
+        text += (
+            ", ".join([*([many(audit.failed, "failure")] if audit.failed else []), *([many(warned, "warning")] if warned else [])]) or "nothing wrong"
+        )
         yield self._style.paint(visible(text) + ".", "bold")
         first = next((c.cause for c in concerns if c.cause is not None), None)
         if first is not None:

@@ -122,7 +122,9 @@ def _suites(target: Target, tls: TlsInfo, survey: Survey, subject: Subject) -> I
     title = f"none of the cipher suites that it offers is among the {len(theirs)} that the backend accepts"
     evidence = (
         said(f"Ciphers {ciphers.named(mine)}", target.origin, "tls.ciphers"),
-        Evidence(f"{survey.address} accepts {', '.join(suite_name(suite) for suite in some[:3])}{f' and {len(some) - 3} more' if len(some) > 3 else ''}"),
+        Evidence(
+            f"{survey.address} accepts {', '.join(suite_name(suite) for suite in some[:3])}{f' and {len(some) - 3} more' if len(some) > 3 else ''}"
+        ),
     )
     yield will_fail("cipher-mismatch", subject, "southbound", title, evidence, {"old_client": False}, chain=shown_chain(survey))
 
@@ -186,8 +188,13 @@ def _client_certificate(target: Target, tls: TlsInfo, survey: Survey, subject: S
         return
     if not tls.client_auth_enabled:
         title = "the backend wants a client certificate, and the target has none"
-        evidence = (said("ClientAuthEnabled is not set", target.origin, "tls.client_auth_enabled"), Evidence(f"{survey.address} refuses those without one"))
-        yield will_fail("client-certificate-missing", subject, "southbound", title, evidence, {"sent": False}, detail="none-configured", purpose="client")
+        evidence = (
+            said("ClientAuthEnabled is not set", target.origin, "tls.client_auth_enabled"),
+            Evidence(f"{survey.address} refuses those without one"),
+        )
+        yield will_fail(
+            "client-certificate-missing", subject, "southbound", title, evidence, {"sent": False}, detail="none-configured", purpose="client"
+        )
         return
     found = environment.presented(tls)
     if found is None or not found[1].certificates or not asked.authorities:
@@ -195,8 +202,8 @@ def _client_certificate(target: Target, tls: TlsInfo, survey: Survey, subject: S
     issuers = {read(der).issuer_der for der in found[1].certificates}
     if not issuers & set(asked.authorities):
         title = f"the backend names {len(asked.authorities)} CAs, and none of them issued what {found[0]}, alias {found[1].name} holds: Java then sends nothing"
-        evidence = (Evidence(f"issued by {read(found[1].certificates[0]).issuer}"),)
+        issued = (Evidence(f"issued by {read(found[1].certificates[0]).issuer}"),)
         yield will_fail(
-            "client-certificate-untrusted", subject, "southbound", title, evidence, {"root": read(found[1].certificates[-1]).issuer},
+            "client-certificate-untrusted", subject, "southbound", title, issued, {"root": read(found[1].certificates[-1]).issuer},
             detail="not-among-issuers", confidence="likely", chain=found[1].certificates, purpose="client",
         )  # fmt: skip

@@ -80,7 +80,9 @@ def judged(by: Presents, environment: Environment, ask: Ask) -> Iterator[Concern
         text = f"alias {alias.name} of {held} has a certificate and no key"
         facts = {"defect": "no-key", "problem": text, "server": "Router"}
         slug = "certificate-unusable" if by.purpose == "server" else "client-certificate-missing"
-        yield will_fail(slug, by.subject, by.hop, f"{by.who} cannot present it: {text}", (_at(text, where),), facts, detail="no-key", purpose=by.purpose)
+        yield will_fail(
+            slug, by.subject, by.hop, f"{by.who} cannot present it: {text}", (_at(text, where),), facts, detail="no-key", purpose=by.purpose
+        )
     if not alias.certificates:
         yield from _described(by, alias, where, ask)
         return
@@ -129,7 +131,9 @@ def against(
 
 def _checked(by: Presents, store: str, alias: Alias, where: Place, environment: Environment, ask: Ask) -> CheckResult:
     everything = [der for held in environment.keystores.values() for one in held.aliases for der in one.certificates]
-    judge = Judge(ask._replace(host=None, anchors=None, purpose=by.purpose), f"keystore {store}", "keystore", AtHand([*everything, *ask.given]), alone=False)
+    judge = Judge(
+        ask._replace(host=None, anchors=None, purpose=by.purpose), f"keystore {store}", "keystore", AtHand([*everything, *ask.given]), alone=False
+    )
     begun = CheckResult(f"keystore {store}", "keystore", "key", where, ask.at, by.purpose, alias.name, chain=alias.certificates)
     return judge.chain(begun, Entry("key", alias.certificates, where, alias.name))
 

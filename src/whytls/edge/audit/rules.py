@@ -39,7 +39,9 @@ RULES: Mapping[str, Rule] = {
         "conf_system_jsse.enableSNIExtension=true in message-processor.properties, on every Message Processor (R27)", "gateway", "restart"
     ),
     "backend-not-reached": Rule("ask again from a Message Processor: what listens there may be for it alone", grade="check"),
-    "name-not-compared": Rule("the gateway compares no host names here by default; have the backend's certificate issued for the name that is called", "backend"),
+    "name-not-compared": Rule(
+        "the gateway compares no host names here by default; have the backend's certificate issued for the name that is called", "backend"
+    ),
 }
 
 

@@ -31,7 +31,9 @@ def concerns(environment: Environment, at: int, *, proxies: bool = True) -> Iter
             continue
         keyed = sum(alias.has_key for alias in store.aliases)
         ended = sum(1 for alias in store.aliases for der in alias.certificates[:1] if read(der).expired(at))
-        what = f"{len(store.aliases)} {'alias' if len(store.aliases) == 1 else 'aliases'}, {keyed} with a key" + (f", {ended} expired" if ended else "")
+        what = f"{len(store.aliases)} {'alias' if len(store.aliases) == 1 else 'aliases'}, {keyed} with a key" + (
+            f", {ended} expired" if ended else ""
+        )
         yield minded("unused-store", Subject("keystore", store.name), "direct", f"nobody uses it ({what})", (said(what, store.origin),))
 
 

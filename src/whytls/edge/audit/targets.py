@@ -59,7 +59,9 @@ def _plain(target: Target, subject: Subject) -> Iterator[Concern]:
 def _validation(target: Target, tls: TlsInfo, subject: Subject, environment: Environment) -> Iterator[Concern]:
     if tls.ignore_validation_errors and not (environment.dialect == "x" and tls.enforce):
         title = "IgnoreValidationErrors: the backend's certificate is accepted whatever is wrong with it"
-        yield minded("validation-off", subject, "southbound", title, (said("IgnoreValidationErrors is true", target.origin, "tls.ignore_validation_errors"),))
+        yield minded(
+            "validation-off", subject, "southbound", title, (said("IgnoreValidationErrors is true", target.origin, "tls.ignore_validation_errors"),)
+        )
     kind = store_kind(tls.trust_store)
     held = environment.store(tls.trust_store)
     if kind == "none" and not tls.ignore_validation_errors and not (environment.dialect == "x" and tls.enforce):

@@ -63,7 +63,9 @@ def _literal(host: VirtualHost, tls: TlsInfo, subject: Subject) -> Iterator[Conc
         value = getattr(tls, field)
         if store_kind(value) == "literal" and (field == "key_store" or tls.client_auth_enabled):
             text = f"its {what} {value} is named literally: a replacement is used only after a restart (public cloud: a support ticket)"
-            yield minded("literal-store-name", subject, "northbound", text, (said(f"{what} {value}", host.origin, f"tls.{field}"),), reference=f"{value}-ref")
+            yield minded(
+                "literal-store-name", subject, "northbound", text, (said(f"{what} {value}", host.origin, f"tls.{field}"),), reference=f"{value}-ref"
+            )
 
 
 def _client_authentication(host: VirtualHost, tls: TlsInfo, subject: Subject, environment: Environment) -> Iterator[Concern]:
@@ -93,7 +95,9 @@ def _pairs(by: Presents, tls: TlsInfo, environment: Environment, ask: Ask, clien
     if clients.truststore is not None and found is not None:
         called = next((name for name in host.host_aliases if not name.startswith("*")), None)
         source = f"{found[0]}, alias {found[1].name}"
-        yield from against(by, found[1].certificates, source, clients.truststore.anchors, f"the client's truststore {clients.truststore.source}", ask, called)
+        yield from against(
+            by, found[1].certificates, source, clients.truststore.anchors, f"the client's truststore {clients.truststore.source}", ask, called
+        )
     held = environment.store(tls.trust_store)
     if clients.keystore is None or not tls.client_auth_enabled or held is None:
         return
@@ -143,7 +147,9 @@ def _suites(host: VirtualHost, tls: TlsInfo, subject: Subject, environment: Envi
         return
     weak = [suite_name(number) for number in suites if any(word in suite_name(number) for word in _WEAK)]
     if weak:
-        yield minded("weak-cipher", subject, "northbound", f"it accepts {', '.join(weak[:3])}{f' and {len(weak) - 3} more' if len(weak) > 3 else ''}", evidence)
+        yield minded(
+            "weak-cipher", subject, "northbound", f"it accepts {', '.join(weak[:3])}{f' and {len(weak) - 3} more' if len(weak) > 3 else ''}", evidence
+        )
     held = environment.presented(tls)
     kind = {"rsa": "RSA", "rsa-pss": "RSA", "ec": "ECDSA"}.get(read(held[1].certificates[0]).key_type if held and held[1].certificates else "", "")
     protocols = _in_force(host, "ssl_protocols", ROUTER_PROTOCOLS, environment)
