@@ -13,12 +13,12 @@ from typing import Any
 
 from whytls.demo.authority import Chain, Issued, cast, issue
 from whytls.demo.caller import Client
-from whytls.demo.row import Applied, Row, Scene
+from whytls.demo.row import Applied, AtHand, Row, Scene
 from whytls.demo.stage import Stage
 from whytls.edge.resources import TlsInfo
 
 PATH = "/hello"  # of the proxy in front of the good backend
-NARROW, WIDE = "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
+NARROW = "ECDHE-ECDSA-AES256-GCM-SHA384"
 
 
 def host_of(name: str) -> str:
@@ -36,7 +36,7 @@ def _front(stage: Stage, name: str, chain: Chain = (), properties: tuple[tuple[s
     return stage.virtual_host(name, host_of(name), tls, properties).port
 
 
-def _scene(stage: Stage, name: str, port: int, client: Client, fix: Callable[[], Applied], later: Client | None = None) -> Scene:
+def _scene(stage: Stage, name: str, port: int, client: Client, fix: Callable[[], Applied] | AtHand, later: Client | None = None) -> Scene:
     call = partial(stage.call, client, host_of(name), port, PATH)
     again = partial(stage.call, later or client, host_of(name), port, PATH)
     return Scene(call, again, fix, virtual_host=name, port=port)
@@ -51,15 +51,6 @@ def _by_client(text: str) -> Applied:
     return Applied("client", text)
 
 
-def _renewed(stage: Stage, name: str, chain: Chain, text: str) -> Applied:
-    return Applied("gateway", text, stage.renewed(f"{name}-ks", "api", chain, key=True))
-
-
-def _property(stage: Stage, name: str, which: str, value: str) -> Applied:
-    diff = stage.put_virtual_host(name, lambda host: replace(host, properties=((which, value),)))
-    return Applied("gateway", f"virtual host: {which}", diff)
-
-
 def protocol(stage: Stage, name: str) -> Scene:
     """The client speaks TLS 1.1 at best, the virtual host 1.2."""
     port = _front(stage, name, properties=(("ssl_protocols", "TLSv1.2"),))
@@ -70,21 +61,21 @@ def cipher(stage: Stage, name: str) -> Scene:
     """The virtual host wants AES-256, the client has AES-128."""
     port = _front(stage, name, properties=(("ssl_ciphers", NARROW),))
     client = _client(ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
-    return _scene(stage, name, port, client, lambda: _property(stage, name, "ssl_ciphers", WIDE))
+    return _scene(stage, name, port, client, AtHand())
 
 
 def wrong_name(stage: Stage, name: str) -> Scene:
     """The certificate is something.domain's."""
     ours, _ = cast()
     port = _front(stage, name, ours.chain("something.domain.test"))
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, ours.chain(host_of(name)), "keystore: certificate with the right name"))
+    return _scene(stage, name, port, _client(), AtHand(ours.chain(host_of(name))))
 
 
 def incomplete(stage: Stage, name: str) -> Scene:
     """The intermediate was not uploaded."""
     chain = cast()[0].chain(host_of(name))
     port = _front(stage, name, chain[:1])
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, chain, "keystore: complete chain"))
+    return _scene(stage, name, port, _client(), AtHand(certificates=chain[1:]))
 
 
 def wrong_intermediate(stage: Stage, name: str) -> Scene:
@@ -92,14 +83,14 @@ def wrong_intermediate(stage: Stage, name: str) -> Scene:
     ours, other = cast()
     chain = ours.chain(host_of(name))
     port = _front(stage, name, (chain[0], other.middle))
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, chain, "keystore: the right intermediate"))
+    return _scene(stage, name, port, _client(), AtHand(certificates=chain[1:]))
 
 
 def expired(stage: Stage, name: str) -> Scene:
     """The Router's certificate is expired."""
     ours, _ = cast()
     port = _front(stage, name, ours.chain(host_of(name), expired=True))
-    return _scene(stage, name, port, _client(), lambda: _renewed(stage, name, ours.chain(host_of(name)), "keystore: new certificate, same alias"))
+    return _scene(stage, name, port, _client(), AtHand(ours.chain(host_of(name))))
 
 
 def untrusted(stage: Stage, name: str) -> Scene:
@@ -131,11 +122,7 @@ def client_untrusted(stage: Stage, name: str) -> Scene:
     ours, other = cast()
     port = _front(stage, name, trusts=(ours.root,))
     client = _client(identity=(issue("partner", other.root), other.root))
-
-    def fix() -> Applied:
-        return Applied("gateway", "truststore: root added", stage.trusted(f"{name}-ts", other.root))
-
-    return _scene(stage, name, port, client, fix)
+    return _scene(stage, name, port, client, AtHand())
 
 
 def no_name(stage: Stage, name: str) -> Scene:
@@ -150,13 +137,8 @@ def unknown_name(stage: Stage, name: str) -> Scene:
     """A client calls a name that no virtual host has."""
     ours, _ = cast()
     port = _front(stage, name, ours.chain(f"new-{host_of(name)}"))
-
-    def fix() -> Applied:
-        diff = stage.put_virtual_host(name, lambda host: replace(host, host_aliases=(*host.host_aliases, f"new-{host_of(name)}")))
-        return Applied("gateway", "virtual host: host alias", diff)
-
     call = partial(stage.call, _client(), f"new-{host_of(name)}", port, PATH)
-    return Scene(call, call, fix, virtual_host=name, port=port)
+    return Scene(call, call, AtHand(), virtual_host=name, port=port)
 
 
 NORTHBOUND = (

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from whytls.demo.authority import cast
 from whytls.demo.backend import Setup
 from whytls.demo.caller import Answer
+from whytls.demo.mend import mended
 from whytls.demo.northbound import NORTHBOUND, PATH
-from whytls.demo.row import Applied, Before, Row, Scene
+from whytls.demo.row import Applied, AtHand, Before, Row, Scene
 from whytls.demo.southbound import FRONT, FRONT_HOST, SOUTHBOUND
 from whytls.demo.stage import HOST, Stage
 from whytls.edge.environment import Environment
 from whytls.edge.resources import TlsInfo
+from whytls.exceptions import UsageError
 from whytls.model import Diagnosis
 
 ROWS = (*NORTHBOUND, *SOUTHBOUND)
@@ -68,11 +70,23 @@ def play(row: Row, stage: Stage) -> Played:
     stage.recorded(recorded, row.name)
     known = stage.environment([scene.virtual_host] if scene.virtual_host else [], [scene.target_server] if scene.target_server else [])
     diagnosis = _diagnosed(stage, row, scene, known)
-    applied = scene.fix()
+    applied = _applied(stage, scene, diagnosis, known)
     stage.settle()
     after = scene.again()
     wrong = tuple(_wrong(row, before, answer, traced, diagnosis, applied, after))
     return Played(row, before, answer, traced, diagnosis, known, applied, after, time.monotonic() - began, wrong)
+
+
+def _applied(stage: Stage, scene: Scene, diagnosis: Diagnosis | None, known: Environment) -> Applied:
+    """The fix, by whom it is to be done; without a verdict, or where none of its ways can be applied, nothing is."""
+    if not isinstance(scene.fix, AtHand):
+        return scene.fix()
+    if diagnosis is None:
+        return Applied("gateway", "nothing: there is no verdict")
+    try:
+        return mended(stage, diagnosis, known, scene.fix, scene.port if scene.target_server else 0)
+    except UsageError as error:
+        return Applied("gateway", f"nothing: {error}")
 
 
 def _traced(stage: Stage, row: Row, number: int) -> dict[str, Any] | None:

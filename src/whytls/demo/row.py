@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from whytls.demo.authority import Chain, Issued
 from whytls.demo.caller import Answer
 from whytls.model import Hop, Owner
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 class Applied(NamedTuple):
     """A fix that was carried out."""
 
-    owner: Owner  # who carried it out: gateway means through the Management API, or its properties; others are played by us
+    owner: Owner  # who carried it out: the gateway's operator, as the verdict says; or a client or backend, played by us
     text: str
     diff: tuple[str, ...] = ()
 
@@ -27,12 +28,19 @@ class Before(NamedTuple):
     warning: str  # in our words; empty: there was nothing to say
 
 
+class AtHand(NamedTuple):
+    """What the gateway's operator brings besides the verdict."""
+
+    identity: Chain = ()  # a new certificate with its chain, and its key
+    certificates: tuple[Issued, ...] = ()  # others, such as a CA's intermediate
+
+
 class Scene(NamedTuple):
     """A row with its props in place."""
 
     call: Callable[[], Answer]
     again: Callable[[], Answer]  # the same call after the fix; another one where the fix is the caller's
-    fix: Callable[[], Applied]
+    fix: Callable[[], Applied] | AtHand  # what a client or backend does; or the gateway mends it as the verdict says, with what is brought
     virtual_host: str = ""  # that the failing handshake is about; its port as the configuration has it is ``port``
     target_server: str = ""
     port: int = 0  # of the server of the failing handshake, as it stands in the recording

@@ -13,17 +13,17 @@ from typing import Any
 from whytls.demo.authority import Issued, cast, issue
 from whytls.demo.backend import Backend, Setup
 from whytls.demo.caller import Client
-from whytls.demo.row import Applied, Before, Row, Scene
+from whytls.demo.row import Applied, AtHand, Before, Row, Scene
 from whytls.demo.stage import HOST, Stage
-from whytls.edge.resources import TargetServer, TlsInfo
+from whytls.edge.resources import TlsInfo
 
 FRONT = "secure"  # the virtual host in front of all of them
 FRONT_HOST = "api.example.test"
 FAILED, UNAVAILABLE = "SslHandshakeFailed", "ServiceUnavailable"  # the Message Processor rejects the backend; the backend rejects it
-OURS, THEIRS = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+OURS = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 
 
-def _scene(stage: Stage, name: str, backend: Backend, info: TlsInfo, fix: Callable[[], Applied]) -> Scene:
+def _scene(stage: Stage, name: str, backend: Backend, info: TlsInfo, fix: Callable[[], Applied] | AtHand) -> Scene:
     """The row's target server and proxy in front of that backend."""
     stage.proxy(name, backend.port, info)
     port = stage.api.virtual_host(FRONT).port
@@ -40,13 +40,6 @@ def _by_backend(backend: Backend, text: str, **changes: Any) -> Applied:
     return Applied("backend", text)
 
 
-def _put(stage: Stage, name: str, text: str, **changes: Any) -> Applied:
-    def change(server: TargetServer) -> TargetServer:
-        return replace(server, tls=replace(server.tls or TlsInfo(), **changes))
-
-    return Applied("gateway", f"target server: {text}", stage.put_target_server(name, change))
-
-
 def _good() -> Setup:
     return Setup(cast()[0].chain(HOST))
 
@@ -61,14 +54,14 @@ def pinned(stage: Stage, name: str) -> Scene:
     """The target server is pinned to a protocol that the backend has given up."""
     backend = stage.backend(name, _good()._replace(lowest="TLSv1.2"))
     info = replace(_trusting(stage, name), protocols=("TLSv1.1",))
-    return _scene(stage, name, backend, info, lambda: _put(stage, name, "Protocols TLSv1.2", protocols=("TLSv1.2",)))
+    return _scene(stage, name, backend, info, AtHand())
 
 
 def cipher(stage: Stage, name: str) -> Scene:
     """The target server is limited to a suite that the backend does not have."""
     backend = stage.backend(name, _good()._replace(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384"))
     info = replace(_trusting(stage, name), ciphers=(OURS,), protocols=("TLSv1.2",))
-    return _scene(stage, name, backend, info, lambda: _put(stage, name, "Ciphers", ciphers=(OURS, THEIRS)))
+    return _scene(stage, name, backend, info, AtHand())
 
 
 def wrong_name(stage: Stage, name: str) -> Scene:
@@ -84,7 +77,8 @@ def wrong_name(stage: Stage, name: str) -> Scene:
         return Before(answer, next((f"{one.cause}: {one.title}" for one in found if one.cause == "certificate-name-mismatch"), ""))
 
     def provoke() -> None:
-        _put(stage, name, "Enforce", enforce=True)
+        server = stage.api.target_server(name)
+        stage.api.put_target_server(replace(server, tls=replace(server.tls or TlsInfo(), enforce=True)))
 
     return made._replace(before=before, provoke=provoke)
 
@@ -113,23 +107,14 @@ def untrusted(stage: Stage, name: str) -> Scene:
     """The backend's authority is not in the Message Processor's truststore."""
     _, other = cast()
     backend = stage.backend(name, Setup((*other.chain(HOST), other.root)))
-
-    def fix() -> Applied:
-        return Applied("gateway", "truststore: root added", stage.trusted(f"{name}-ts", other.root))
-
-    return _scene(stage, name, backend, _trusting(stage, name), fix)
+    return _scene(stage, name, backend, _trusting(stage, name), AtHand())
 
 
 def client_missing(stage: Stage, name: str) -> Scene:
     """The backend wants a client certificate, the target server has none."""
     ours, _ = cast()
     backend = stage.backend(name, _good()._replace(trusts=(ours.root,)))
-
-    def fix() -> Applied:
-        store = stage.identity(f"{name}-ks", "mp", ours.chain("message-processor"))
-        return _put(stage, name, "keystore and alias", client_auth_enabled=True, key_store=store, key_alias="mp")
-
-    return _scene(stage, name, backend, _trusting(stage, name), fix)
+    return _scene(stage, name, backend, _trusting(stage, name), AtHand(ours.chain("message-processor")))
 
 
 def _mutual(stage: Stage, name: str, chain: tuple[Issued, ...]) -> TlsInfo:
@@ -141,12 +126,7 @@ def client_expired(stage: Stage, name: str) -> Scene:
     """The Message Processor's certificate is expired."""
     ours, _ = cast()
     backend = stage.backend(name, _good()._replace(trusts=(ours.root,)))
-
-    def fix() -> Applied:
-        diff = stage.renewed(f"{name}-ks", "mp", ours.chain("message-processor"), key=True)
-        return Applied("gateway", "keystore: new certificate, same alias", diff)
-
-    return _scene(stage, name, backend, _mutual(stage, name, ours.chain("message-processor", expired=True)), fix)
+    return _scene(stage, name, backend, _mutual(stage, name, ours.chain("message-processor", expired=True)), AtHand(ours.chain("message-processor")))
 
 
 def client_untrusted(stage: Stage, name: str) -> Scene:
@@ -160,7 +140,7 @@ def client_untrusted(stage: Stage, name: str) -> Scene:
 def no_name(stage: Stage, name: str) -> Scene:
     """The backend needs server_name, which a private cloud's Message Processor does not send."""
     backend = stage.backend(name, _good()._replace(needs_name=True))
-    return _scene(stage, name, backend, _trusting(stage, name), lambda: Applied("gateway", "properties: SNI on, restart", stage.sni(True)))
+    return _scene(stage, name, backend, _trusting(stage, name), AtHand())
 
 
 SOUTHBOUND = (

@@ -7,7 +7,6 @@ is configured with goes through its Management API, as on Edge, and only a Messa
 from __future__ import annotations
 
 import asyncio
-import difflib
 import io
 import json
 import threading
@@ -43,7 +42,6 @@ class Stage:
     def __init__(self, folder: Path, kind: Kind, gateway: Running, loop: asyncio.AbstractEventLoop, api: ManagementApi) -> None:
         self.folder, self.kind, self.gateway, self.api = folder, kind, gateway, api
         self._loop, self._backends, self._port = loop, list[Backend](), FIRST_PORT
-        self._sni = False
 
     # ------------------------------------------------------------------ what there is
 
@@ -96,54 +94,17 @@ class Stage:
 
     # ------------------------------------------------------------------ what is changed
 
-    def renewed(self, reference: str, alias: str, chain: Chain, *, key: bool) -> tuple[str, ...]:
-        """A new keystore with the same alias, and the reference on it, as Edge's documentation wants it; the diff."""
-        before = self.api.reference(reference)
-        stem, _, number = before.refers.rpartition("-")
-        name = f"{stem}-{int(number) + 1}"
-        self.keystore(name, alias, chain, key=key)
-        after = Reference(reference, name, "KeyStore", before.rest)
-        self.api.put_reference(after)
-        return (f"+ keystore {name}, alias {alias}: {len(chain)} certificates{' and the key' if key else ''}", *_diff(before, after))
-
-    def trusted(self, reference: str, *more: Issued) -> tuple[str, ...]:
-        """A new truststore with what the old one has and these, and the reference on it; the diff."""
-        before = self.api.reference(reference)
-        held = self.api.whole_keystore(before.refers)
-        stem, _, number = before.refers.rpartition("-")
-        name = f"{stem}-{int(number) + 1}"
-        self.api.create_keystore(name)
-        for alias in held.aliases:
-            self.api.add_pem(name, alias.name, _pem(alias.certificates))
-        for one in more:
-            self.api.add_pem(name, "added", one.pem)
-        after = Reference(reference, name, "KeyStore", before.rest)
-        self.api.put_reference(after)
-        return (f"+ truststore {name}: the {len(held.aliases)} of {before.refers} and {len(more)} more", *_diff(before, after))
-
-    def put_virtual_host(self, name: str, change: Callable[[VirtualHost], VirtualHost]) -> tuple[str, ...]:
-        """Changes a virtual host; the diff."""
-        before = self.api.virtual_host(name)
-        after = change(before)
-        self.api.put_virtual_host(after)
-        return _diff(before, after)
-
-    def put_target_server(self, name: str, change: Callable[[TargetServer], TargetServer]) -> tuple[str, ...]:
-        """Changes a target server; the diff."""
-        before = self.api.target_server(name)
-        after = change(before)
-        self.api.put_target_server(after)
-        return _diff(before, after)
-
-    def sni(self, on: bool) -> tuple[str, ...]:
-        """Turns the Message Processor's switch as an operator does: the property, and a restart; the diff."""
-        if on == self._sni:
-            return ()
+    def properties(self, line: str) -> tuple[str, ...]:
+        """What an operator does with a line of ``message-processor.properties``: writes it, and restarts; as lines for people."""
         path = self.folder / "customer" / "application" / "message-processor.properties"
-        path.write_text(f"{SNI}={'true' if on else 'false'}\n", encoding="ascii")
+        path.write_text(f"{line}\n", encoding="ascii")
         self._asked("/restart/message-processor", b"")
-        self._sni = on
-        return (f"+ {SNI}={'true' if on else 'false'}  (message-processor.properties)", "  restart message-processor")
+        return (f"+ {line}", "  restart message-processor")
+
+    def sni(self, on: bool) -> None:
+        """Sees that the Message Processor's switch stands so."""
+        if self.gateway.plane.processor.settings.sni != on:
+            self.properties(f"{SNI}={'true' if on else 'false'}")
 
     # ------------------------------------------------------------------ what is seen
 
@@ -306,16 +267,3 @@ def _bundle(name: str) -> bytes:
         archive.writestr("apiproxy/proxies/default.xml", f'<ProxyEndpoint name="default">{inner}{route}</ProxyEndpoint>')
         archive.writestr("apiproxy/targets/default.xml", f'<TargetEndpoint name="default">{balanced}</TargetEndpoint>')
     return made.getvalue()
-
-
-def _pem(certificates: Sequence[bytes]) -> bytes:
-    import ssl
-
-    return "".join(ssl.DER_cert_to_PEM_cert(der) for der in certificates).encode()
-
-
-def _diff(before: Any, after: Any) -> tuple[str, ...]:
-    """What differs between two resources, as lines of their JSON."""
-    old, new = (json.dumps(one.to_json(), indent=1, sort_keys=True).splitlines() for one in (before, after))
-    lines = difflib.unified_diff(old, new, lineterm="", n=0)
-    return tuple(line[:1] + " " + line[1:].strip() for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---"))
