@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Write the published JSON Schema of ``--format json`` and ``jsonl``: src/whytls/report/schema.json, schema-checks.json
-(`whytls check`), schema-probes.json (`whytls probe`), schema-replays.json (`whytls replay`), schema-audits.json (`whytls audit`) and their copies in docs/schema.
+(`whytls check`), schema-probes.json (`whytls probe`), schema-replays.json (`whytls replay`), schema-audits.json (`whytls audit`) and
+their copies in docs/schema.
 
 Words with fixed values come from the types in model.py, the known causes from the registry of causes, so that neither is
 written down twice. Within version 1 the schema only grows: a field or a value that was published stays; new ones come.

@@ -15,7 +15,7 @@ from whytls.report.terminal import style_of
 
 if TYPE_CHECKING:
     from whytls.edge.apply import Applied
-    from whytls.mending import Mending
+    from whytls.edge.fixes.plan import Mending
 
 FORMATS = ("text", "json", "jsonl")
 

@@ -7,7 +7,7 @@ difference. What is neither what was read nor what is wanted was changed by some
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from whytls.edge.fixes.change import Change, der_of
@@ -18,8 +18,6 @@ from whytls.edge.virtualhost import VirtualHost
 from whytls.exceptions import ApiError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from whytls.edge.client import ManagementApi
     from whytls.probing.facts import Identity
 
@@ -28,25 +26,29 @@ Standing = Literal["before", "after", "part", "other"]
 
 
 class _Resource(NamedTuple):
-    """One kind of resource that is put as a whole."""
+    """One kind of resource that is put as a whole: its reader, and the calls by the names that ManagementApi has for them."""
 
     read: Callable[[Any], Any]
-    ask: Callable[[ManagementApi, str], Any]
-    create: Callable[[ManagementApi, Any], None]
-    put: Callable[[ManagementApi, Any], None]
-    delete: Callable[[ManagementApi, str], None]
+    word: str
+
+    def now(self, api: ManagementApi, name: str) -> Any:
+        """What the API has."""
+        return getattr(api, self.word)(name)
+
+    def give(self, api: ManagementApi, value: Any, *, new: bool) -> None:
+        """Makes it, or puts it in place of what is there."""
+        getattr(api, f"{'create' if new else 'put'}_{self.word}")(value)
+
+    def delete(self, api: ManagementApi, name: str) -> None:
+        """Takes it away."""
+        getattr(api, f"delete_{self.word}")(name)
 
 
-def _resources() -> Mapping[str, _Resource]:
-    from whytls.edge.client import ManagementApi as Api
-
-    return {
-        "target server": _Resource(
-            TargetServer.from_json, Api.target_server, Api.create_target_server, Api.put_target_server, Api.delete_target_server
-        ),
-        "virtual host": _Resource(VirtualHost.from_json, Api.virtual_host, Api.create_virtual_host, Api.put_virtual_host, Api.delete_virtual_host),
-        "reference": _Resource(Reference.from_json, Api.reference, Api.create_reference, Api.put_reference, Api.delete_reference),
-    }
+_RESOURCES: Mapping[str, _Resource] = {
+    "target server": _Resource(TargetServer.from_json, "target_server"),
+    "virtual host": _Resource(VirtualHost.from_json, "virtual_host"),
+    "reference": _Resource(Reference.from_json, "reference"),
+}
 
 
 def standing(api: ManagementApi, change: Change) -> Standing:
@@ -55,9 +57,9 @@ def standing(api: ManagementApi, change: Change) -> Standing:
     Raises:
         ApiError: the API cannot be asked.
     """
-    held = _resources().get(change.kind)
+    held = _RESOURCES.get(change.kind)
     if held is not None:
-        return _compared(change, _there(lambda: held.ask(api, change.name)), held.read)
+        return _compared(change, _there(lambda: held.now(api, change.name)), held.read)
     if change.kind == "keystore":
         return _keystore_standing(api, change)
     if change.kind in ("alias", "certificate"):
@@ -72,11 +74,10 @@ def do(api: ManagementApi, change: Change, identity: Identity | None = None) -> 
         ApiError: the API refuses, or did not do what it said.
         UsageError: a private key is needed that is not at hand.
     """
-    held = _resources().get(change.kind)
+    held = _RESOURCES.get(change.kind)
     if held is not None:
-        wanted = held.read(change.after)
-        (held.create if change.before is None else held.put)(api, wanted)
-        return change._replace(after=_taken(change, held.ask(api, change.name), api))
+        held.give(api, held.read(change.after), new=change.before is None)
+        return change._replace(after=_taken(change, held.now(api, change.name), api))
     if change.kind == "keystore":
         _make_keystore(api, change, identity)
     elif change.kind == "alias":
@@ -96,12 +97,12 @@ def undo(api: ManagementApi, change: Change) -> None:
     Raises:
         ApiError: the API refuses.
     """
-    held = _resources().get(change.kind)
+    held = _RESOURCES.get(change.kind)
     if held is not None:
         if change.before is None:
             held.delete(api, change.name)
         else:
-            held.put(api, held.read(change.before))
+            held.give(api, held.read(change.before), new=False)
     elif change.kind == "keystore":
         api.delete_keystore(change.name)
     elif change.kind == "alias":
@@ -180,18 +181,15 @@ def _alias_standing(api: ManagementApi, change: Change) -> Standing:
 
 
 def _proxy_standing(api: ManagementApi, change: Change) -> Standing:
+    """Once a revision of ours is known, only that one is ours: another with the same TargetEndpoint can have other changes in it."""
     deployed = [revision for name, revision in api.deployed() if name == change.name]
     before, after = change.before or {}, change.after or {}
-    if after.get("revision") and after["revision"] in deployed:
+    if after.get("revision") in deployed:
         return "after"
-    if deployed and before.get("revision") not in deployed:
-        return "other"
-    now = _endpoint(api, change, str(before.get("revision")))
-    if now is None:
-        return "other"
-    if now == _normal(after):
+    if not after.get("revision") and any(_endpoint(api, change, revision) == _normal(after) for revision in deployed):
         return "after"
-    return "before" if now == _normal(before) else "other"
+    old = str(before.get("revision"))
+    return "before" if old in deployed and _endpoint(api, change, old) == _normal(before) else "other"
 
 
 def _deploy(api: ManagementApi, change: Change) -> Change:

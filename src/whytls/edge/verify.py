@@ -9,7 +9,7 @@ from whytls.edge.audit.backends import shown_chain
 from whytls.edge.audit.run import Surveys, audit
 from whytls.edge.audit.targets import subject_of
 from whytls.edge.audit.virtual_hosts import subject_of as subject_of_host
-from whytls.edge.environment import Environment, targets
+from whytls.edge.environment import Environment, Target, targets
 from whytls.edge.fixes.case import Case
 from whytls.surveying.result import Survey
 
@@ -26,13 +26,12 @@ def verified(case: Case, now: Environment, ask: Ask, surveys: Surveys, router: S
     if case.host is not None:
         return _northbound(case, now, ask, router)
     if case.target is not None:
-        return _southbound(case, now, ask, surveys)
+        return _southbound(case, case.target, now, ask, surveys)
     return Verified(None, ("it is about no resource of this environment, so there is nothing to ask",))
 
 
-def _southbound(case: Case, now: Environment, ask: Ask, surveys: Surveys) -> Verified:
-    assert case.target is not None
-    place = (case.target.host, case.target.port)
+def _southbound(case: Case, called: Target, now: Environment, ask: Ask, surveys: Surveys) -> Verified:
+    place = (called.host, called.port)
     found = audit(now, ask, surveys=surveys)
     names = {subject_of(target)[:2] for target in targets(now) if (target.host, target.port) == place}
     left = [concern for concern in found.concerns if concern.subject[:2] in names and concern.rule == case.cause]
@@ -67,9 +66,8 @@ def _northbound(case: Case, now: Environment, ask: Ask, router: Survey | None) -
     held = found[1].certificates if found is not None else ()
     shown = shown_chain(router)
     if held and shown[:1] != held[:1]:
-        told.append(
-            f"the Router at {router.address} still shows another certificate than alias {found[1].name if found else ''} holds: does it need a restart?"
-        )
+        own = found[1].name if found is not None else ""
+        told.append(f"the Router at {router.address} still shows another certificate than alias {own} holds: does it need a restart?")
         return Verified(False, tuple(told))
     if held and shown != held:
         told.append(f"the Router at {router.address} shows {len(shown)} certificates, and the alias holds {len(held)}")

@@ -201,7 +201,7 @@ def _client_certificate(target: Target, tls: TlsInfo, survey: Survey, subject: S
         return
     issuers = {read(der).issuer_der for der in found[1].certificates}
     if not issuers & set(asked.authorities):
-        title = f"the backend names {len(asked.authorities)} CAs, and none of them issued what {found[0]}, alias {found[1].name} holds: Java then sends nothing"
+        title = f"the backend names {len(asked.authorities)} CAs; none issued what {found[0]}, alias {found[1].name} holds: Java then sends nothing"
         issued = (Evidence(f"issued by {read(found[1].certificates[0]).issuer}"),)
         yield will_fail(
             "client-certificate-untrusted", subject, "southbound", title, issued, {"root": read(found[1].certificates[-1]).issuer},

@@ -28,7 +28,7 @@ RULES: Mapping[str, Rule] = {
     "literal-store-name": Rule("name it by a reference (ref://{reference}), so that the next certificate needs no restart (R25)"),
     "validation-off": Rule("set IgnoreValidationErrors to false; add what is missing to the truststore instead (R26)"),
     "nothing-validated": Rule("name a truststore with the anchors of the backend's CA: without one the gateway accepts any certificate"),
-    "unused-store": Rule("delete the keystore if nobody needs it; a private key that nobody uses is only a risk", grade="check"),
+    "unused-store": Rule("delete the keystore if nobody needs it any more, also for the way back from a change", grade="check"),
     "unused-reference": Rule("delete the reference if nobody needs it", grade="check"),
     "dangling-reference": Rule("let the reference stand for a keystore that is there", level="failure"),
     "alias-twice": Rule("give the host alias to one virtual host on this port only", level="failure"),

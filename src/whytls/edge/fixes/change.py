@@ -137,7 +137,7 @@ def _calls(change: Change, base: str) -> Iterator[Artefact]:
         yield from _upload(f"{base}/keystores/{change.name}", change.inner, after["certificates"], keyed=False)
     elif change.kind == "certificate":
         path = f"{base}/keystores/{change.name}/aliases/{change.inner}"
-        yield Artefact("pem", _with_names(after["certificates"]), "chain.pem")
+        yield Artefact("pem", "".join(after["certificates"]), f"chain.pem: {_names(after['certificates'])}")
         yield Artefact("command", f"curl -n -X PUT '{path}?ignoreExpiryValidation=false' -F certFile=@chain.pem", "multipart, part certFile")
     else:
         organization = base.rpartition("/e/")[0]
@@ -154,7 +154,9 @@ def _calls(change: Change, base: str) -> Iterator[Artefact]:
 
 def _upload(store: str, name: str, certificates: Sequence[str], *, keyed: bool) -> Iterator[Artefact]:
     query = f"alias={name}&format={'pkcs12' if keyed else 'keycertfile'}&ignoreExpiryValidation=false&ignoreNewlineValidation=true"
-    yield Artefact("pem", _with_names(certificates), "chain.pem" if keyed else f"{name}.pem")
+    file = "chain.pem" if keyed else f"{name}.pem"
+    if certificates:
+        yield Artefact("pem", "".join(certificates), f"{file}: {_names(certificates)}")
     if not keyed:
         yield Artefact("command", f"curl -n -X POST '{store}/aliases?{query}' -F certFile=@{name}.pem", "multipart, part certFile")
         return
@@ -196,8 +198,8 @@ def der_of(pem: str) -> bytes:
     return base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-")))
 
 
-def _with_names(certificates: Sequence[str]) -> str:
-    return "".join(f"# {_named(pem)}\n{pem}" for pem in certificates)
+def _names(certificates: Sequence[str]) -> str:
+    return "; ".join(_named(pem) for pem in certificates[:4])
 
 
 def _reference(change: Change) -> str:

@@ -38,15 +38,15 @@ ADVICE: Mapping[Matter, Mapping[str, Line]] = {
         "go": Line("go", "&tls.Config{{MinVersion: tls.VersionTLS12}}"),
         "node": Line("command", "node --tls-min-v1.2 client.js"),
         "python": Line("python", "context.minimum_version = ssl.TLSVersion.TLSv1_2"),
-        "browser": Line("command", "Internet options, Advanced: Use TLS 1.2 (Schannel: DisabledByDefault 0 below SCHANNEL\\Protocols\\TLS 1.2\\Client)"),
+        "browser": Line("command", "Internet options, Advanced: Use TLS 1.2; Schannel: SCHANNEL\\Protocols\\TLS 1.2\\Client, DisabledByDefault 0"),
     },
     "cipher": {
         "curl": Line("command", "curl --ciphers DEFAULT https://{name}/"),
-        "java": Line("properties", "crypto.policy=unlimited     # java.security; before Java 8u161 the JCE policy files\njdk.tls.client.cipherSuites=     # empty: Java's own list"),
+        "java": Line("properties", "crypto.policy=unlimited     # java.security; before Java 8u161 the JCE policy files"),
         "go": Line("go", "&tls.Config{{CipherSuites: nil}}     // Go's own list"),
         "node": Line("command", "node --tls-cipher-list=DEFAULT client.js"),
         "python": Line("python", 'context.set_ciphers("DEFAULT")'),
-        "browser": Line("command", "update it; group policy, SSL Configuration Settings: no SSL Cipher Suite Order of its own"),
+        "browser": Line("command", "update it; group policy: no SSL Cipher Suite Order of its own"),
     },
     "name": {
         "curl": Line("command", "curl --resolve {name}:443:ADDRESS https://{name}/     # instead of https://ADDRESS/"),

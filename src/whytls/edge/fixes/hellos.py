@@ -18,6 +18,7 @@ from whytls.wire.registry import suite_facts, suite_name, suite_openssl_name
 NEW = ("TLSv1.2", "TLSv1.3")
 _BACKEND = "the backend, where it is an nginx"
 STRONG = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
+TLS13_ON_JAVA_8 = "Java 8 has it from 8u261 on, switched on with jdk.tls.client.protocols"
 PROBE = "what the backend accepts: --probe"
 
 
@@ -26,11 +27,10 @@ def protocol(case: Case, bench: Bench) -> Iterator[Remedy]:
     if case.hop == "northbound":
         yield from _northbound_protocol(case, bench)
         return
-    accepted = [name for name in case.accepts if name in NEW]
-    missing = [name for name in accepted if name not in case.tls.protocols]
-    if case.tls.protocols and missing:
-        tls = replace(case.tls, enabled=True, protocols=tuple(dict.fromkeys((*(p for p in case.tls.protocols if p in NEW), *missing))))
-        text = f"let {case.subject} offer {' and '.join(missing)}, which the backend accepts"
+    accepted = _wanted(case)
+    if case.tls.protocols and accepted and not set(accepted) & set(case.tls.protocols):
+        tls = replace(case.tls, enabled=True, protocols=accepted)
+        text = f"let {case.subject} offer {accepted[0]}, which the backend accepts" + (f"; {TLS13_ON_JAVA_8}" if accepted == NEW[1:] else "")
         yield remedy("gateway", text, made=with_tls(case, tls, bench), bench=bench)
     if not accepted:
         nginx = Artefact("nginx", "ssl_protocols TLSv1.2 TLSv1.3;", _BACKEND)
@@ -45,6 +45,11 @@ def protocol(case: Case, bench: Bench) -> Iterator[Remedy]:
             f"until then pin {case.subject or 'this target'} to {named}, for this target alone; Java must not have it among its disabled algorithms"
         )
         yield remedy("gateway", text, "weakens security", java[:1], made=made, lacks=() if old else (PROBE,), bench=bench)
+
+
+def _wanted(case: Case) -> tuple[str, ...]:
+    """What a target is to offer: TLS 1.2 where the backend has it, for not every Java of a Message Processor has TLS 1.3."""
+    return NEW[:1] if NEW[0] in case.accepts else NEW[1:] if NEW[1] in case.accepts else ()
 
 
 def _northbound_protocol(case: Case, bench: Bench) -> Iterator[Remedy]:
@@ -185,7 +190,8 @@ def _listed(case: Case, bench: Bench, name: str, token: str) -> list[str]:
 
 def _property(case: Case, bench: Bench, name: str, value: str, text: str) -> Remedy:
     """A property of the virtual host; its spelling is known from use and not from documentation, and the text says so."""
-    assert case.host is not None
+    if case.host is None:
+        return remedy("gateway", text, lacks=("the virtual host: --edge",))
     kept = tuple(pair for pair in case.host.properties if pair[0] != name)
     made = changes.virtual_host(case.host, replace(case.host, properties=(*kept, (name, value))))
     told = f"{text}; the property {name} is that of newer releases: look into /opt/nginx/conf.d afterwards"
@@ -215,7 +221,7 @@ def old_protocols(case: Case, bench: Bench) -> Iterator[Remedy]:
         if listed and case.host.named("ssl_protocols"):
             yield _property(case, bench, "ssl_protocols", " ".join(listed), f"let virtual host {case.host.name} accept {' and '.join(listed)} only")
     elif case.target is not None:
-        accepted = [name for name in case.accepts if name in NEW]
+        accepted = _wanted(case)
         text = f"let {case.subject} offer {' and '.join(accepted or NEW[:1])} only"
-        made = with_tls(case, replace(case.tls, protocols=tuple(accepted)), bench) if accepted else ()
+        made = with_tls(case, replace(case.tls, protocols=accepted), bench) if accepted else ()
         yield remedy("gateway", text, made=made, lacks=() if accepted else (PROBE,), bench=bench)
