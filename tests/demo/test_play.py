@@ -57,6 +57,7 @@ def test_what_the_gateway_mends_goes_through_its_api_with_a_diff(played: dict[st
     by_gateway = [one for one in played.values() if one.applied.owner == "gateway"]
     assert len(by_gateway) > 10
     assert all(any(change.startswith("+ ") for change in one.applied.diff) for one in by_gateway)
+    assert sum("restart" in one.applied.text for one in by_gateway) == 2, "a chain replaced in place, and a property"
     assert all(not one.applied.diff for one in played.values() if one.applied.owner != "gateway")
 
 

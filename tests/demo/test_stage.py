@@ -10,7 +10,7 @@ import pytest
 from whytls.demo.authority import cast, issue
 from whytls.demo.caller import Client
 from whytls.demo.stage import SNI, Stage, staged
-from whytls.edge.resources import TlsInfo
+from whytls.edge.resources import Reference, TlsInfo
 from whytls.exceptions import WhytlsError
 
 
@@ -26,20 +26,21 @@ def test_what_is_changed_has_arrived_when_it_is_settled(tmp_path: Path) -> None:
         stage.settle()
         client = Client((ours.root,))
         assert stage.call(client, "a.example.test", port, "/").status is None
-        diff = stage.renewed("ks", "api", ours.chain("a.example.test"), key=True)
+        stage.keystore("ks-2", "api", ours.chain("a.example.test"), key=True)
+        stage.api.put_reference(Reference("ks", "ks-2"))
         stage.settle()
         assert stage.call(client, "a.example.test", port, "/").status == 404, "there is no proxy"
-        assert diff[-2:] == ('- "refers": "ks-1",', '+ "refers": "ks-2",')
-        assert stage.api.reference("ks").refers == "ks-2"
-        assert stage.api.keystores() == ["ks-1", "ks-2"], "the old one stays for who wants to go back"
 
 
 def test_the_switch_is_a_property_and_a_restart(tmp_path: Path) -> None:
     with staged(tmp_path, "python", complain) as stage:
         assert stage.gateway.plane.processor.settings.sni is False
-        assert any(SNI in line for line in stage.sni(True))
+        stage.properties(f"{SNI}=true")
+        assert stage.gateway.plane.processor.settings.sni is False, "not before the restart"
+        stage.restart("message-processor")
         assert stage.gateway.plane.processor.settings.sni is True
-        assert stage.sni(True) == (), "nothing to do"
+        stage.sni(False)
+        assert stage.gateway.plane.processor.settings.sni is False
 
 
 def test_answers_on_a_connection_that_is_kept_do_not_wait_for_acknowledgements(tmp_path: Path) -> None:

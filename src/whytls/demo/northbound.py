@@ -75,7 +75,7 @@ def incomplete(stage: Stage, name: str) -> Scene:
     """The intermediate was not uploaded."""
     chain = cast()[0].chain(host_of(name))
     port = _front(stage, name, chain[:1])
-    return _scene(stage, name, port, _client(), AtHand(certificates=chain[1:]))
+    return _scene(stage, name, port, _client(), AtHand(chain))
 
 
 def wrong_intermediate(stage: Stage, name: str) -> Scene:

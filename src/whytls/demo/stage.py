@@ -95,16 +95,21 @@ class Stage:
     # ------------------------------------------------------------------ what is changed
 
     def properties(self, line: str) -> tuple[str, ...]:
-        """What an operator does with a line of ``message-processor.properties``: writes it, and restarts; as lines for people."""
+        """Writes a line of ``message-processor.properties``; it counts after a restart. As a line for people."""
         path = self.folder / "customer" / "application" / "message-processor.properties"
         path.write_text(f"{line}\n", encoding="ascii")
-        self._asked("/restart/message-processor", b"")
-        return (f"+ {line}", "  restart message-processor")
+        return (f"+ {line}",)
+
+    def restart(self, component: str) -> tuple[str, ...]:
+        """Restarts the router or the message-processor; as a line for people."""
+        self._asked(f"/restart/{component}", b"")
+        return (f"  restart of the {component}",)
 
     def sni(self, on: bool) -> None:
         """Sees that the Message Processor's switch stands so."""
         if self.gateway.plane.processor.settings.sni != on:
             self.properties(f"{SNI}={'true' if on else 'false'}")
+            self.restart("message-processor")
 
     # ------------------------------------------------------------------ what is seen
 

@@ -11,7 +11,7 @@ from whytls.report.terminal import Style
 from whytls.report.text import OWNERS
 from whytls.report.visible import clipped, visible
 
-_COLUMNS = (("runbook", 7), ("hop", 5), ("failure", 31), ("the caller saw", 45), ("verdict", 37), ("fix", 50), ("then", 4))
+_COLUMNS = (("runbook", 7), ("hop", 5), ("failure", 31), ("the caller saw", 42), ("verdict", 37), ("fix", 59), ("then", 4))
 _CURL = re.compile(r"curl: (\(\d+\)) (?:.*::)?(.*)")
 _RULE = "─"
 
