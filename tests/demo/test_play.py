@@ -113,3 +113,11 @@ def test_curl_sees_the_same_failures(tmp_path: Path) -> None:
     with staged(tmp_path, "curl", complain) as made:
         furnish(made)
         assert {row.name: found for row in ROWS if (found := play(row, made).wrong)} == {}
+
+
+@pytest.mark.stacks
+def test_a_capture_by_tcpdump_says_the_same_as_the_gateways_own(tmp_path: Path) -> None:
+    assert shutil.which("tcpdump"), "tcpdump is in lab/packages.txt"
+    with staged(tmp_path, "python", complain, "tcpdump") as made:
+        furnish(made)
+        assert {row.name: found for row in ROWS if (found := play(row, made).wrong)} == {}

@@ -39,6 +39,12 @@ COMMAND = Command(
                 Option(("--row",), "only this row; they are listed with --list", "NAME", repeat=True),
                 Option(("--list",), "list the rows"),
                 Option(("--caller",), "who calls: curl, or Python's own TLS; curl where it is installed", choices=("curl", "python")),
+                Option(
+                    ("--recorder",),
+                    "who records: the gateway itself (own), or tcpdump where that is allowed",
+                    choices=("own", "tcpdump"),
+                    default="own",
+                ),
             ),
         ),
         (
@@ -83,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     with ExitStack() as stack:
         folder = _new(values["keep"]) if values["keep"] else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="whytls-demo-")))
-        stage = stack.enter_context(staged(folder, kind, lambda text: print(f"whytls: {text}", file=sys.stderr, flush=True)))
+        stage = stack.enter_context(staged(folder, kind, lambda text: print(f"whytls: {text}", file=sys.stderr, flush=True), values["recorder"]))
         played = _played(rows, stage, style, verbose=values["verbose"])
         if values["keep"]:
             _kept(stage, played)
@@ -146,7 +152,7 @@ def _kept(stage: Stage, played: Sequence[Played]) -> None:
     from whytls.demo.play import before_the_fixes
     from whytls.edge.export import export
 
-    stage.recorded()
+    stage.flushed()
     export(before_the_fixes(played), stage.folder / "edge")
     lines = [f"{key} = [{', '.join(json.dumps(one) for one in values)}]" for key, values in stage.topology().items()]
     (stage.folder / "whytls.toml").write_text("\n".join(["[topology]", *lines, ""]), encoding="ascii")

@@ -59,15 +59,14 @@ def play(row: Row, stage: Stage) -> Played:
     stage.sni(row.sni)
     scene = row.stage(stage, row.name)
     stage.settle()
-    recorded = stage.recorded()
-    before = scene.before() if scene.before else None
-    if scene.provoke:
-        scene.provoke()
-        stage.settle()
-    number = len(stage.trace())
-    answer = scene.call()
-    traced = _traced(stage, row, number)
-    stage.recorded(recorded, row.name)
+    with stage.recorded(row.name, _ports(stage, scene)):
+        before = scene.before() if scene.before else None
+        if scene.provoke:
+            scene.provoke()
+            stage.settle()
+        number = len(stage.trace())
+        answer = scene.call()
+        traced = _traced(stage, row, number)
     known = stage.environment([scene.virtual_host] if scene.virtual_host else [], [scene.target_server] if scene.target_server else [])
     diagnosis = _diagnosed(stage, row, scene, known)
     applied = _applied(stage, scene, diagnosis, known)
@@ -87,6 +86,13 @@ def _applied(stage: Stage, scene: Scene, diagnosis: Diagnosis | None, known: Env
         return mended(stage, diagnosis, known, scene.fix, scene.port if scene.target_server else 0)
     except UsageError as error:
         return Applied("gateway", f"nothing: {error}")
+
+
+def _ports(stage: Stage, scene: Scene) -> list[int]:
+    """Where the row's connections go: to a virtual host, and southbound to the backend as well."""
+    named = scene.virtual_host or FRONT
+    router = next(stage.gateway.ports[host.port] for host in stage.gateway.plane.environment.virtual_hosts if host.name == named)
+    return [router, scene.port] if scene.target_server else [router]
 
 
 def _traced(stage: Stage, row: Row, number: int) -> dict[str, Any] | None:

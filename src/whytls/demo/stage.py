@@ -15,12 +15,13 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from whytls.demo.authority import Chain, Issued, pem
 from whytls.demo.backend import Backend, Setup
 from whytls.demo.caller import Answer, Client, Kind, call
+from whytls.demo.tcpdump import tcpdump
 from whytls.edge.client import ManagementApi
 from whytls.edge.environment import Environment
 from whytls.edge.resources import Reference, TargetServer, TlsInfo, VirtualHost, referred
@@ -29,6 +30,7 @@ from whytls.exceptions import InputError
 if TYPE_CHECKING:
     from whytls.gateway.up import Running
 
+Recorder = Literal["own", "tcpdump"]
 FIRST_PORT, PORTS = 9443, 64  # of virtual hosts, as the configuration has them; they are listened on at free ones
 PATIENCE = 10.0  # seconds until a change has to have arrived at Router and Message Processor
 HOST = "backend.example.test"  # all backends, on different ports
@@ -39,8 +41,10 @@ SNI = "conf_system_jsse.enableSNIExtension"
 class Stage:
     """A running gateway, and the backends in front of which it stands."""
 
-    def __init__(self, folder: Path, kind: Kind, gateway: Running, loop: asyncio.AbstractEventLoop, api: ManagementApi) -> None:
-        self.folder, self.kind, self.gateway, self.api = folder, kind, gateway, api
+    def __init__(
+        self, folder: Path, kind: Kind, gateway: Running, loop: asyncio.AbstractEventLoop, api: ManagementApi, recorder: Recorder = "own"
+    ) -> None:
+        self.folder, self.kind, self.gateway, self.api, self.recorder = folder, kind, gateway, api, recorder
         self._loop, self._backends, self._port = loop, list[Backend](), FIRST_PORT
 
     # ------------------------------------------------------------------ what there is
@@ -124,16 +128,21 @@ class Stage:
         except TimeoutError:
             raise InputError("a change did not arrive at the gateway", hint="is this machine very busy? try again") from None
 
-    def recorded(self, since: int = 0, name: str = "") -> int:
-        """How many bytes the recording has now; with a name those behind ``since`` become a recording of their own, ``rows/NAME.pcap``."""
-        path = self._recording()
-        size = path.stat().st_size
-        if name:
-            with path.open("rb") as file:
-                head = file.read(PCAP_HEADER)
-                file.seek(since)
-                self.cut(name).write_bytes(head + file.read(size - since))
-        return size
+    @contextmanager
+    def recorded(self, name: str, ports: Sequence[int]) -> Iterator[None]:
+        """What passes while the block runs is a recording of its own, ``rows/NAME.pcap``: cut out of the gateway's, or by tcpdump."""
+        if self.recorder == "tcpdump":
+            with tcpdump(self.cut(name), ports):
+                yield
+            return
+        whole = self.flushed()
+        since = whole.stat().st_size
+        yield
+        self.flushed()
+        with whole.open("rb") as file:
+            head = file.read(PCAP_HEADER)
+            file.seek(since)
+            self.cut(name).write_bytes(head + file.read())
 
     def cut(self, name: str) -> Path:
         """Where that is."""
@@ -145,7 +154,7 @@ class Stage:
         """Who is who on loopback, in the words of a ``whytls.toml``."""
         return {"router": [f"127.0.0.1:{port}" for port in self.gateway.ports.values()], "backend": ["127.0.0.1"]}
 
-    def _recording(self) -> Path:
+    def flushed(self) -> Path:
         """The recording, with all that has passed so far."""
         recorder = self.gateway.plane.recorder
         if recorder is None:
@@ -194,7 +203,7 @@ async def _arrived(gateway: Running) -> None:
 
 
 @contextmanager
-def staged(folder: Path, kind: Kind, warn: Callable[[str], None]) -> Iterator[Stage]:
+def staged(folder: Path, kind: Kind, warn: Callable[[str], None], recorder: Recorder = "own") -> Iterator[Stage]:
     """A stage over that folder for as long as the block runs.
 
     Raises:
@@ -208,13 +217,13 @@ def staged(folder: Path, kind: Kind, warn: Callable[[str], None]) -> Iterator[St
     from whytls.pki.password import Password
 
     processor = ProcessorSettings(hosts={HOST: "127.0.0.1"}, io_timeout=PATIENCE)
-    settings = Settings(processor=processor, cause_header=True, ports={FIRST_PORT + number: 0 for number in range(PORTS)})
+    settings = Settings(processor=processor, ports={FIRST_PORT + number: 0 for number in range(PORTS)})
     with ExitStack() as stack:
         gateway, loop = stack.enter_context(_running(Wanted(folder, settings, management_port=0, record=True), warn))
         who = Credentials("the gateway's own", user=gateway.user, password=Password.of(gateway.token))
         at = management_address(f"{gateway.management}/v1/o/local/e/test")
         transport = stack.enter_context(Transport(at.base, who, writable=True))
-        stage = Stage(folder, kind, gateway, loop, ManagementApi(transport, at))
+        stage = Stage(folder, kind, gateway, loop, ManagementApi(transport, at), recorder)
         stack.callback(stage.close)
         yield stage
 
