@@ -373,6 +373,7 @@ def _plural(doing: str, what: list[str]) -> str:
 
 
 def _and(what: list[str]) -> str:
+    what = what if len(what) < 6 else [*what[:4], f"{len(what) - 4} more"]
     return " and ".join([", ".join(what[:-1]), what[-1]]) if len(what) > 1 else what[0]
 
 

@@ -56,8 +56,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     dimension = next((d for d in _INTOLERANCES if d in replayed.dimensions), None)
     hello = handshake.client_hello
-    if dimension is None or hello is None:
-        return Silent()
+    if dimension is None or hello is None or any(a.lacked for a in replayed.minimal if a.dimension not in _INTOLERANCES):
+        return Silent()  # something had to be added: what was taken out besides merely stood in the union that passed
     facts = {"without": in_words(replayed.minimal), "newest": version_name(hello.max_version)}
     return refused_for_lack(dimension, handshake, context, facts=facts, detail=dimension) or Silent()
 

@@ -137,9 +137,13 @@ def _weights(grounds: _Grounds) -> tuple[Mapping[Dimension, Weight], frozenset[D
 
 
 def _weighed(grounds: _Grounds, dimension: Dimension) -> Weight | None:
-    if grounds.mended is not None:
-        return Weight("proven" if grounds.certain else "likely", (), (), "replay") if dimension in grounds.mended else None
     said = _SPEAKING.get(grounds.alert) if grounds.alert is not None else None
+    # The alert alone proves what it names. That another change got the hello through as well (to another site, or past the check by a newer
+    # version), or that the bound ended a replay before its change was the smallest, takes nothing of that away.
+    if grounds.mended is not None and (said is None or said in grounds.mended):
+        if dimension not in grounds.mended:
+            return None
+        return Weight("proven" if grounds.certain or (said == dimension and grounds.first_word) else "likely", (), (), "replay")
     if said is not None:
         return Weight("proven", (), (), "alert") if said == dimension else None
     if grounds.differences is not None:

@@ -69,7 +69,7 @@ def _verify(certificate: Certificate, issuer: Certificate) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _FITS if _try(_signed(certificate), _key(issuer)) else _FITS_NOT
+            return _FITS if _try(_signed(certificate), public_key(issuer)) else _FITS_NOT
         except InvalidSignature:
             return _FITS_NOT
         except Exception:  # unsupported algorithm, damaged key: the library has many types for it
@@ -115,7 +115,12 @@ def _cut_out(der: bytes) -> _Signed:
     return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, padded)
 
 
-def _key(certificate: Certificate) -> object:
+def public_key(certificate: Certificate) -> object:
+    """The key in it, one of the library's.
+
+    Raises:
+        Exception: of many types, where the library reads none.
+    """
     der = certificate.der
     if certificate.plain:
         return _plain_key(certificate)
