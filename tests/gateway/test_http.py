@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gateway_world as world
+from whytls.edge.resources import TlsInfo
 from whytls.gateway.channel import Broken
 from whytls.gateway.dataplane import DataPlane
 from whytls.gateway.http import BadMessage, Messages, end_to_end
@@ -129,6 +132,25 @@ def test_large_bodies_pass_both_ways_in_bounded_memory() -> None:
     most, backend = through(talk, lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + request.partition(b"\r\n\r\n")[2])
     assert len(backend.requests[0]) > size
     assert most < 2 << 20
+
+
+def test_bodies_pass_over_tls_on_both_hops(tmp_path: Path) -> None:
+    body = os.urandom(1 << 16) * 80
+
+    def answer(request: bytes) -> bytes:
+        sent = request.partition(b"\r\n\r\n")[2]
+        return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%b\r\n0\r\n\r\n" % (len(sent), sent)
+
+    async def run() -> None:
+        for highest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            info = TlsInfo(enabled=True, trust_store="ref://trust")
+            with world.backend(world.server_context(tmp_path, highest=highest), answer) as backend:
+                async with world.plane(world.environment(backend.port, info), protocols=("TLSv1.2", "TLSv1.3")) as plane:
+                    raw = b"POST /weather HTTP/1.1\r\nHost: api.example.test\r\nContent-Length: %d\r\n\r\n" % len(body)
+                    response = await world.request(plane, raw=raw + body)
+                    assert (response.status, response.body == body) == (200, True)
+
+    asyncio.run(run())
 
 
 def test_an_answer_until_the_end_of_the_connection_is_passed_on_whole() -> None:

@@ -24,7 +24,8 @@ from whytls.pki.profiles import Decision
 HIGH, LOW = 256 << 10, 64 << 10  # plain bytes that wait to be read: above HIGH the socket is not read any more
 STALLED = 60.0  # nginx's send_timeout
 _CHUNK = 16_384  # what one record holds
-_READ = 65_536
+_READ, _FLUSH = 65_536, 1 << 18
+_FATAL = b"\0\2\2"  # behind an alert record's version: two bytes, fatal
 _LAST_WORDS = 16  # reads of what a peer that reset the connection had said before
 _OF_AN_ALERT = ("tls alert ", "tlsv1 ", "tlsv13 ", "sslv3 alert ", "ssl/tls alert ", "reason(1")  # OpenSSL's texts for alerts received
 _UNACKED = slice(24, 28)  # of struct tcp_info (linux/tcp.h): eight bytes, then numbers of four, of which it is the fifth
@@ -243,14 +244,18 @@ class Channel(asyncio.Protocol):
         self._flush(made)
 
     def _flush(self, made: SSL.Connection) -> None:
-        try:
-            data = made.bio_read(1 << 20)
-        except SSL.WantReadError:
-            return
-        if self.alert is not None and self.secure is None and data[-7:-6] == b"\x15" and data[-4:-1] == b"\0\2\2":
-            number = self.alert()
-            data = data[:-1] + bytes((number,)) if number is not None else data
-        self.send(data)
+        """What OpenSSL has to send."""
+        while True:
+            try:
+                data = made.bio_read(_FLUSH)
+            except SSL.WantReadError:
+                return
+            if self.alert is not None and self.secure is None and data[-7:-6] == b"\x15" and data[-4:-1] == _FATAL:
+                number = self.alert()
+                data = data[:-1] + bytes((number,)) if number is not None else data
+            self.send(data)
+            if len(data) < _FLUSH:
+                return
 
     # ------------------------------------------------------------------ writing
 

@@ -21,6 +21,7 @@ from whytls.wire.message import ClientHello, read
 from whytls.wire.record import HANDSHAKE, SSLV2, split
 
 MOST_HELLO = 64 << 10
+MOST_RECORDS = 64  # over which a ClientHello is spread
 CLIENT_HELLO = 1
 
 
@@ -149,5 +150,5 @@ def opening(data: bytes) -> Opening:
     if found is not None and found.complete:
         value = read(CLIENT_HELLO, found.body)
         return Opening(True, value if isinstance(value, ClientHello) else None)
-    stopped = cut.stop in ("foreign", "overflow") or len(records) != len(cut.records) or len(data) >= MOST_HELLO
+    stopped = cut.stop in ("foreign", "overflow") or len(records) != len(cut.records) or len(data) >= MOST_HELLO or len(records) > MOST_RECORDS
     return Opening(stopped)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import quote
 
 from OpenSSL import SSL
 
@@ -67,15 +68,21 @@ def backend(endpoint: TargetEndpoint) -> Backend | None:
     if found is None:
         return None
     tls = (endpoint.tls or TlsInfo(enabled=True)) if endpoint.speaks_tls else None
-    path = "/" + endpoint.url.split("://", 1)[1].partition("/")[2].partition("?")[0]
+    path = quote("/" + endpoint.url.split("://", 1)[1].partition("/")[2].partition("?")[0], safe="/%:=&~+!$,;'@()*")
     return Backend(found.host, found.port, tls, "", path.rstrip("/"))
 
 
 def backend_of(server: TargetServer, endpoint: TargetEndpoint) -> Backend:
     """The backend of a target server: its own SSLInfo counts, the TargetEndpoint's where it has none."""
     tls = server.tls if server.speaks_tls else endpoint.tls if endpoint.tls is not None and endpoint.tls.enabled else None
-    path = endpoint.document.value("Path") if endpoint.document is not None else None
-    return Backend(server.host, server.port, tls, server.name, (path or "").rstrip("/"))
+    return Backend(server.host, server.port, tls, server.name, _balanced_path(endpoint))
+
+
+def _balanced_path(endpoint: TargetEndpoint) -> str:
+    """``HTTPTargetConnection/Path``, which stands before every request's path where load is balanced."""
+    connection = endpoint.document.child("HTTPTargetConnection") if endpoint.document is not None else None
+    path = (connection.value("Path") or "") if connection is not None else ""
+    return quote("/" + path.strip("/"), safe="/%:=&~+!$,;'@()*").rstrip("/")
 
 
 def timeouts(endpoint: TargetEndpoint, settings: ProcessorSettings) -> Timeouts:

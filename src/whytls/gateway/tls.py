@@ -16,9 +16,8 @@ from OpenSSL import SSL, crypto
 
 from whytls.gateway.environment import Held
 from whytls.gateway.unseal import Secrets
-from whytls.wire.framing import messages
 from whytls.wire.message import CertificateRequest, read
-from whytls.wire.record import HANDSHAKE, split
+from whytls.wire.record import HANDSHAKE
 from whytls.wire.registry import suite_number, suite_openssl_name
 
 _VERSIONS = {"TLSv1": SSL.TLS1_VERSION, "TLSv1.1": SSL.TLS1_1_VERSION, "TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
@@ -45,7 +44,7 @@ class Identity(NamedTuple):
 class Peer:
     """What is known of the other end of one connection: kept beside OpenSSL's own object."""
 
-    __slots__ = ("_heard", "asked", "context", "error", "identity", "judge", "refused", "secrets", "withheld")
+    __slots__ = ("_heard", "_said", "asked", "context", "error", "identity", "judge", "refused", "secrets", "withheld")
 
     def __init__(self, judge: Callable[[SSL.Connection], bool] | None = None, own: Identity | None = None) -> None:
         self.secrets = Secrets()
@@ -56,18 +55,35 @@ class Peer:
         self.identity = own
         self.asked = False  # the server asked for our certificate
         self.withheld = False  # it was held back, for none of the authorities that the server named issued it
-        self._heard = b""
+        self._heard, self._said = bytearray(), bytearray()  # a record that is not whole, messages that are not whole
 
     def hear(self, made: SSL.Connection, data: bytes) -> None:
         """Bytes of the server that OpenSSL is about to read. Before TLS 1.3 it chooses our certificate the moment it reads the request."""
-        if self.identity is None or self.asked or len(self._heard) > MOST_HEARD:
+        if self.identity is None or self.asked:
             return
         self._heard += data
-        records = [record for record in split(self._heard).records if record.content_type == HANDSHAKE]
-        for found in messages(self._heard, records):
-            if found.complete and found.number == _CERTIFICATE_REQUEST:
-                value = read(found.number, found.body)
+        while len(self._heard) >= 5:
+            end = 5 + int.from_bytes(self._heard[3:5], "big")
+            if self._heard[0] != HANDSHAKE or len(self._said) > MOST_HEARD:
+                self._heard.clear()  # encrypted from here on, or nothing that we understand
+                return
+            if len(self._heard) < end:
+                return
+            self._said += self._heard[5:end]
+            del self._heard[:end]
+            self._messages(made)
+
+    def _messages(self, made: SSL.Connection) -> None:
+        """The whole messages among what the server said in the clear."""
+        said = self._said
+        while len(said) >= 4 and not self.asked:
+            end = 4 + int.from_bytes(said[1:4], "big")
+            if len(said) < end:
+                return
+            if said[0] == _CERTIFICATE_REQUEST:
+                value = read(_CERTIFICATE_REQUEST, bytes(said[4:end]))
                 self.show(made, list(value.authorities) if isinstance(value, CertificateRequest) else [])
+            del said[:end]
 
     def show(self, made: SSL.Connection, authorities: list[bytes]) -> None:
         """Shows our certificate as JSSE does: where the server names no authorities, or one that issued something in the chain.
