@@ -72,7 +72,7 @@ def found(environment: Environment, **more: Any) -> list[tuple[str, str, str]]:
 
 
 def host(tls: TlsInfo = FRONT, **more: Any) -> Environment:
-    return replace(SOUND, virtual_hosts=named([VirtualHost(**{"name": "secure", "port": 9443, "host_aliases": ("api.example.test",), "tls": tls, **more})]))
+    return replace(SOUND, virtual_hosts=named([VirtualHost("secure", 9443, ("api.example.test",), tls=tls, **more)]))
 
 
 def target(tls: TlsInfo | None = BACK, port: int = 443, **more: Any) -> Environment:
@@ -216,7 +216,9 @@ CLIENTS_OWN, STRANGER = issue("client", CA, usage=(CLIENT,)), issue("stranger", 
 BACKENDS_OWN, STRANGE_BACKEND = issue("backend.test", CA, usage=(SERVER,)), issue("backend.test", OTHER_CA, usage=(SERVER,))
 PAIRS = {
     "client truststore, Router keystore": ({"clients": trusts(ROOT)}, {"clients": trusts(OTHER)}, "certificate-untrusted", HOST),
-    "Router truststore, client keystore": ({"clients": keys(CLIENTS_OWN, CA)}, {"clients": keys(STRANGER, OTHER_CA)}, "client-certificate-untrusted", HOST),
+    "Router truststore, client keystore": (
+        {"clients": keys(CLIENTS_OWN, CA)}, {"clients": keys(STRANGER, OTHER_CA)}, "client-certificate-untrusted", HOST,
+    ),
     "Message Processor truststore, target keystore": (
         {"backend_stores": keys(BACKENDS_OWN, CA)}, {"backend_stores": keys(STRANGE_BACKEND, OTHER_CA)}, "certificate-untrusted", TARGET,
     ),
