@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,10 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_audit import BACK, FRONT, SOUND, named, stored
+from test_audit import BACK, CA, FRONT, SOUND, named, stored
 
 import whytls
-from authority import AT, SERVER, issue
+from authority import AT, SERVER, days, issue
+from edge_live import NOW, backend
 from whytls.cli.main import main
 from whytls.edge.context import EdgeContext
 from whytls.edge.environment import Environment, Target
@@ -25,6 +27,7 @@ from whytls.edge.fixes.clients import ADVICE, STACKS, advice
 from whytls.edge.fixes.plan import MAKERS, remedies
 from whytls.edge.fixes.reading import read_cases
 from whytls.edge.fixes.remedy import Bench, Given
+from whytls.edge.keystore import Reference
 from whytls.edge.proxy import Proxy
 from whytls.edge.targetendpoint import TargetEndpoint
 from whytls.edge.targetserver import TargetServer
@@ -129,6 +132,7 @@ def test_an_old_backend_is_upgraded_first_and_pinned_last() -> None:
 HOST = VirtualHost("secure", 9443, ("api.example.test",), tls=FRONT)
 CALLED = Target("backend.test", 443, BACK, True, TargetServer("backend", "backend.test", 443, tls=BACK), None)
 SHOWN = issue("backend.test", issue("Vale Root", ca=True), usage=(SERVER,))
+SHOWN_CA = issue("Vale Live Root", ca=True, begins=NOW - days(900), ends=NOW + days(900))
 
 
 def cases() -> Iterator[Case]:
@@ -195,6 +199,26 @@ def test_each_stack_has_its_words_for_each_matter() -> None:
         told = advice(matter, "api.example.test")
         assert [artefact.place for artefact in told] == list(STACKS.values())
         assert not any("{name}" in artefact.content or "{{" in artefact.content for artefact in told)
+
+
+def test_hostile_names_stay_words_in_commands() -> None:
+    evil = "x'; rm -rf ~ #$(id)`id`"
+    host = replace(HOST, name=evil, tls=replace(FRONT, key_store=f"ref://{evil}", key_alias=evil))
+    bad = stored(evil, evil, issue("api.example.test", CA))
+    stores = named([bad, *SOUND.keystores.values()])
+    environment = replace(SOUND, virtual_hosts=named([host]), references=named([Reference(evil, evil)]), keystores=stores)
+    endpoint = TargetEndpoint(evil, evil, evil, "https://orders.test", tls=TlsInfo(enabled=True, protocols=("TLSv1",)))
+    target = Target("orders.test", 443, endpoint.tls, True, None, endpoint)
+    made = [one for cause in MAKERS for hop in ("northbound", "southbound") for one in remedies(
+        Case(cause, "x", hop, host=host if hop == "northbound" else None, target=target if hop == "southbound" else None, name=evil,
+             accepts=("TLSv1.2",), server_chain=(SHOWN.der,)), Bench(environment, Given(), AT))]  # type: ignore[arg-type]  # fmt: skip
+    commands = [line for one in made for artefact in one.fix.artefacts if artefact.kind == "command" for line in artefact.content.splitlines()]
+    assert any("pkcs12" in line for line in commands)
+    assert any("deployments" in line for line in commands)
+    for line in commands:
+        words = shlex.split(line, comments=True)
+        assert "rm" not in words, line
+        assert not any(word.startswith("$(") for word in words), line
 
 
 def test_without_a_gateway_there_are_words_to_fill_in(capsys: pytest.CaptureFixture[str]) -> None:
@@ -272,3 +296,16 @@ def test_the_mended_chain_is_what_a_strict_client_wants() -> None:
     from whytls.edge.fixes.change import der_of
 
     assert tuple(der_of(pem) for pem in made[0].changes[0].after["certificates"]) == (leaf.der, middle.der)
+
+
+def test_what_probe_writes_is_read(tmp_path: Path) -> None:
+    stale = issue("localhost", SHOWN_CA, san=("localhost",), usage=(SERVER,), begins=NOW - days(90), ends=NOW - days(1))
+    with backend(tmp_path, lambda context: None, stale, SHOWN_CA) as port:
+        path = tmp_path / "probe.json"
+        assert main(["probe", f"localhost:{port}", "--format", "json", "--output", str(path), "--no-progress"]) == 1
+        environment = replace(SOUND, target_servers=named([TargetServer("backend", "localhost", port, tls=BACK)]))
+        found = whytls.fix(str(path), edge=environment)
+    mending = next(one for one in found if one.case.cause == "certificate-expired")
+    assert (mending.case.hop, mending.case.subject) == ("southbound", "target server backend")
+    assert mending.remedies[0].fix.owner == "backend"
+    assert "TLSv1.2" in mending.case.accepts
