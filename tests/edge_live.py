@@ -72,6 +72,7 @@ def backend(folder: Path, tune: Callable[[ssl.SSLContext], None] = lambda contex
     try:
         yield listening.getsockname()[1]
     finally:
+        listening.shutdown(socket.SHUT_RDWR)  # or the thread that waits in accept would take one more
         listening.close()
 
 

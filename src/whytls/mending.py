@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whytls.edge.context import EdgeContext, read_environment
 from whytls.edge.environment import Environment
@@ -36,8 +36,11 @@ def fix(
     password: Password | None = None,
     key_password: Password | None = None,
     with_: Sequence[str] = (),
-    message_processor: Sequence[str] = (),
+    machine: Sequence[str] = (),
     router: Sequence[str] = (),
+    message_processor: Sequence[str] = (),
+    backend: Sequence[str] = (),
+    topology: str | None = None,
     probe: bool = False,
     at: str | datetime | None = None,
     timeout: float = 5.0,
@@ -47,7 +50,8 @@ def fix(
     ``verdicts`` are files that `diagnose`, `probe` or `audit` wrote as JSON, ``-`` for standard input, ``edge.pcap#4``, or ``edge.pcap`` for
     every failure in it. ``edge`` is the gateway that they are about, as in ``audit``; without it the artefacts have words to fill in.
     ``certificate`` is a store with the new certificate, its chain and its key (``key`` where that lies elsewhere, ``alias`` which of several);
-    ``with_`` are files with other certificates at hand. ``message_processor`` and ``router`` name the machines that are to be restarted.
+    ``with_`` are files with other certificates at hand. ``machine`` names those that are to be restarted, ``router=HOST`` or
+    ``message-processor=HOST``; ``router``, ``message_processor``, ``backend`` and ``topology`` say who is who in a recording, as in ``diagnose``.
     ``probe`` asks the backends what they accept and show.
 
     Raises:
@@ -72,10 +76,11 @@ def fix(
     elif key is not None or alias is not None:
         raise UsageError("a key needs its certificate", hint="--certificate STORE")
     others = tuple(dict.fromkeys(der for source in with_ for der in read_store(source).certificates))
-    given = Given(identity, others, tuple(message_processor), tuple(router))
+    given = Given(identity, others, *_machines(machine))
+    sides = {"router": router, "message_processor": message_processor, "backend": backend, "topology": topology}
     when = moment(at)
     bench = Bench(environment, given, when if when is not None else time_ns())
-    cases = [case for verdict in verdicts for case in _cases(verdict, context)]
+    cases = [case for verdict in verdicts for case in _cases(verdict, context, sides)]
     surveys = _surveys(cases, timeout) if probe else {}
     kinds: dict[tuple[str, str, str, str], tuple[Case, int]] = {}
     for case in cases:
@@ -160,14 +165,25 @@ def chosen_of(mending: Mending, remedy: int | None) -> Remedy:
     return chosen
 
 
-def _cases(verdict: str, context: EdgeContext) -> list[Case]:
+def _machines(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The Message Processors and the Routers that were named."""
+    found: dict[str, list[str]] = {"message-processor": [], "router": []}
+    for word in given:
+        side, _, host = word.partition("=")
+        if side not in found or not host or not all(sign.isalnum() or sign in ".-_:[]@" for sign in host):
+            raise UsageError(f"{word[:100]!r} names no machine", hint="message-processor=HOST or router=HOST")
+        found[side].append(host)
+    return tuple(found["message-processor"]), tuple(found["router"])
+
+
+def _cases(verdict: str, context: EdgeContext, sides: Mapping[str, Any]) -> list[Case]:
     from whytls.edge.fixes.reading import looks_like, read_cases
 
     path, _, frame = verdict.rpartition("#")
     if path and frame.isdecimal():
-        return _of_capture(path, frame, context)
+        return _of_capture(path, frame, context, sides)
     data = _content(verdict)
-    return read_cases(data, verdict, context) if looks_like(data[:64]) else _of_capture(verdict, None, context)
+    return read_cases(data, verdict, context) if looks_like(data[:64]) else _of_capture(verdict, None, context, sides)
 
 
 def _content(verdict: str) -> bytes:
@@ -186,12 +202,12 @@ def _content(verdict: str) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}", file=verdict) from None
 
 
-def _of_capture(path: str, frame: str | None, context: EdgeContext) -> list[Case]:
+def _of_capture(path: str, frame: str | None, context: EdgeContext, sides: Mapping[str, Any]) -> list[Case]:
     from whytls.api import diagnose
     from whytls.edge.fixes.case import of_diagnosis
     from whytls.report.ladder import find
 
-    run = diagnose(path, edge=context.environment if context.environment.source else None, all=frame is not None)
+    run = diagnose(path, edge=context.environment if context.environment.source else None, all=frame is not None, **sides)
     found = [find(run, frame)] if frame is not None else [diagnosis for diagnosis in run if diagnosis.cause is not None]
     failed = [diagnosis for diagnosis in found if diagnosis.cause is not None]
     if not failed:

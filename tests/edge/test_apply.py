@@ -87,7 +87,7 @@ def test_without_the_key_the_chain_is_replaced_in_place_and_that_is_a_restart(ed
     edge.keystore("front-1", "own", API)
     edge.keystore("authorities", "ca", CA, key=False)
     edge.virtual_host(TlsInfo(enabled=True, key_store="front-1", key_alias="own"))
-    mending = only(whytls.fix(audited(edge, tmp_path, "chain-incomplete"), edge=edge.url, router=["router-1.test"]))
+    mending = only(whytls.fix(audited(edge, tmp_path, "chain-incomplete"), edge=edge.url, machine=["router=router-1.test"]))
     assert mending.first == 1
     assert mending.remedies[0].fix.grade == "restart"
     assert any("router-1.test" in artefact.content for artefact in mending.remedies[0].fix.artefacts)

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from whytls.cli import passwords
 from whytls.cli.audit import EDGE_CONFIG
 from whytls.cli.check import output
+from whytls.cli.diagnose import WHO
 from whytls.cli.options import COLOUR, Command, Option, read
 from whytls.exceptions import UsageError
 from whytls.report.terminal import style_of
@@ -34,10 +35,10 @@ COMMAND = Command(
             (
                 Option(("--edge",), "https://HOST/v1/o/ORG/e/ENV, or a folder or file that configures one (else: words to fill in)", "GATEWAY"),
                 EDGE_CONFIG,
-                Option(("--message-processor",), "a machine to be restarted", "HOST", repeat=True),
-                Option(("--router",), "a machine to be restarted", "HOST", repeat=True),
+                Option(("--machine",), "router=HOST, message-processor=HOST: one of those that are to be restarted", "SIDE=HOST", repeat=True),
             ),
         ),
+        WHO,
         (
             "what is at hand",
             (
@@ -80,7 +81,7 @@ COMMAND = Command(
     ),
     examples=(
         ("whytls fix edge.pcap#4 --edge acme-prod", "what belongs into which resource"),
-        ("whytls audit GATEWAY --format json | whytls fix - --edge GATEWAY", "for everything that an audit found"),
+        ("whytls fix audit.json --edge acme-prod --probe", "for everything that an audit found (--format json)"),
         ("whytls fix edge.pcap#4 --edge https://mgmt.example.com/v1/o/acme/e/prod --certificate new.p12 --apply", "and do it"),
         ("whytls fix --undo", "take the last one back"),
     ),
@@ -117,8 +118,11 @@ def _mendings(values: dict[str, Any]) -> list[Mending]:
         password=passwords.given(values, "", "that store"),
         key_password=passwords.given(values, "key_", "the private key"),
         with_=values["with"],
-        message_processor=values["message_processor"],
+        machine=values["machine"],
         router=values["router"],
+        message_processor=values["message_processor"],
+        backend=values["backend"],
+        topology=values["topology"],
         probe=values["probe"],
         at=values["at"],
     )

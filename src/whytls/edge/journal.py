@@ -105,7 +105,7 @@ def read(path: str | Path) -> Journal:
             raise KeyError("schema")
         steps = [Step(changes.from_json(step), _state(step)) for step in value["steps"]]
         return Journal(Path(path), str(value["address"]), str(value["title"]), steps, int(value["at"]))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, InputError):
         raise InputError("is no journal of whytls fix --apply", file=str(path)) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 
 from whytls.edge.targetendpoint import TargetEndpoint
 from whytls.exceptions import InputError
@@ -29,7 +30,7 @@ def with_endpoint(bundle: bytes, name: str, document: bytes) -> bytes:
                 if entry.filename.lower().startswith("apiproxy/targets/") and _named(content, name):
                     content, found = document, True
                 new.writestr(entry, content)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError) as error:
         raise InputError(f"the bundle cannot be opened: {error}", file=name) from None
     if not found:
         raise InputError(f"the bundle has no TargetEndpoint {name}", file=name)

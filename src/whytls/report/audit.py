@@ -80,7 +80,7 @@ class AuditReport:
         yield self._style.paint(visible(text) + ".", "bold")
         first = next((c.cause for c in concerns if c.cause is not None), None)
         if first is not None:
-            yield f"More about a cause: whytls explain {first}. The exact fix: whytls audit … --format json | whytls fix - --edge …"
+            yield f"More about a cause: whytls explain {first}. The exact fixes: --format json, and whytls fix of that file"
         for warning in audit.warnings[:MOST_WARNINGS]:
             yield from self._style.tint(self._style.fit(f"note: {visible(warning)}", "", "      "), "yellow")
         if len(audit.warnings) > MOST_WARNINGS:

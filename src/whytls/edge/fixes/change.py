@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote as percent
 
 from whytls.edge.environment import Environment
 from whytls.edge.keystore import Reference
@@ -110,15 +112,40 @@ def as_json(change: Change) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Change:
-    """Out of the journal; ``KeyError`` or ``TypeError`` where it is none."""
-    if value["kind"] not in _SENTENCES:
-        raise KeyError(value["kind"])
-    before, after = value["before"], value["after"]
-    if not all(side is None or isinstance(side, dict) for side in (before, after)):
-        raise TypeError(value["kind"])
-    return Change(value["kind"], str(value["name"]), before, after, str(value["inner"]))
+    """Out of the journal.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is no change.
+    """
+    kind, before, after = value["kind"], value["before"], value["after"]
+    if kind not in _SENTENCES or (before is None and after is None):
+        raise KeyError(kind)
+    for side in (before, after):
+        if side is not None:
+            _check(kind, side)
+    return Change(kind, str(value["name"]), before, after, str(value["inner"]))
 
 
+def _check(kind: str, side: Mapping[str, Any]) -> None:
+    """Whether a side has what a change of that kind is applied and taken back with."""
+    if not isinstance(side, dict):
+        raise TypeError(kind)
+    if kind in _READERS:
+        _READERS[kind](side)
+    elif kind == "proxy":
+        if not all(isinstance(side[field], str) for field in ("revision", "target", "xml")):
+            raise TypeError(kind)
+    else:
+        for held in side["aliases"] if kind == "keystore" else [side]:
+            if not all(pem.startswith("-----BEGIN CERTIFICATE-----") and der_of(pem) for pem in held["certificates"]):
+                raise ValueError(kind)
+            if kind == "keystore" and not (isinstance(held["alias"], str) and isinstance(held["key"], bool)):
+                raise TypeError(kind)
+
+
+_READERS: Mapping[str, Any] = {
+    "target server": TargetServer.from_json, "virtual host": VirtualHost.from_json, "reference": Reference.from_json,
+}  # fmt: skip
 _COLLECTIONS = {"target server": "targetservers", "virtual host": "virtualhosts", "reference": "references"}
 
 
@@ -126,45 +153,58 @@ def _calls(change: Change, base: str) -> Iterator[Artefact]:
     after = change.after or {}
     if change.kind in _COLLECTIONS:
         path = f"{base}/{_COLLECTIONS[change.kind]}"
-        method, path = ("POST", path) if change.before is None else ("PUT", f"{path}/{change.name}")
+        method, path = ("POST", path) if change.before is None else ("PUT", f"{path}/{_part(change.name)}")
         yield Artefact("json", json.dumps(after, indent=2), f"{method} {path}")
         return
+    store = f"{base}/keystores/{_part(change.name)}"
     if change.kind == "keystore":
         yield Artefact("json", json.dumps({"name": change.name}), f"POST {base}/keystores")
         for held in after["aliases"]:
-            yield from _upload(f"{base}/keystores/{change.name}", held["alias"], held["certificates"], keyed=held["key"])
+            yield from _upload(store, held["alias"], held["certificates"], keyed=held["key"])
     elif change.kind == "alias":
-        yield from _upload(f"{base}/keystores/{change.name}", change.inner, after["certificates"], keyed=False)
+        yield from _upload(store, change.inner, after["certificates"], keyed=False)
     elif change.kind == "certificate":
-        path = f"{base}/keystores/{change.name}/aliases/{change.inner}"
+        url = f"{store}/aliases/{_part(change.inner)}?ignoreExpiryValidation=false"
         yield Artefact("pem", "".join(after["certificates"]), f"chain.pem: {_names(after['certificates'])}")
-        yield Artefact("command", f"curl -n -X PUT '{path}?ignoreExpiryValidation=false' -F certFile=@chain.pem", "multipart, part certFile")
+        yield Artefact("command", f"curl -n -X PUT {quote(url)} -F certFile=@chain.pem", "multipart, part certFile")
     else:
-        organization = base.rpartition("/e/")[0]
-        name, at = change.name, base
-        yield Artefact("xml", after["xml"], f"apiproxy/targets/{change.inner}.xml of proxy {name}")
-        lines = [
-            f"curl -n -o {name}.zip '{organization}/apis/{name}/revisions/{(change.before or {}).get('revision') or 'REVISION'}?format=bundle'",
-            f"unzip {name}.zip && cp NEW.xml apiproxy/targets/{change.inner}.xml && zip -r {name}.zip apiproxy",
-            f"curl -n -X POST '{organization}/apis?action=import&name={name}&validate=true' -F file=@{name}.zip",
-            f"curl -n -X POST '{at}/apis/{name}/revisions/NEW-REVISION/deployments?override=true&delay=15'",
-        ]
-        yield Artefact("command", "\n".join(lines), "a new revision, deployed in place of the old one")
+        yield from _revision(change, base)
+
+
+def _revision(change: Change, base: str) -> Iterator[Artefact]:
+    """A proxy's next revision, by hand."""
+    name, target = _part(change.name), _part(change.inner)
+    apis = f"{base.rpartition('/e/')[0]}/apis"
+    old = _part(str((change.before or {}).get("revision") or "REVISION"))
+    yield Artefact("xml", (change.after or {})["xml"], f"apiproxy/targets/{change.inner}.xml of proxy {change.name}")
+    lines = [
+        f"curl -n -o {quote(name + '.zip')} {quote(f'{apis}/{name}/revisions/{old}?format=bundle')}",
+        f"unzip {quote(name + '.zip')} && cp NEW.xml {quote(f'apiproxy/targets/{target}.xml')} && zip -r {quote(name + '.zip')} apiproxy",
+        f"curl -n -X POST {quote(f'{apis}?action=import&name={name}&validate=true')} -F {quote(f'file=@{name}.zip')}",
+        f"curl -n -X POST {quote(f'{base}/apis/{name}/revisions/NEW-REVISION/deployments?override=true&delay=15')}",
+    ]
+    yield Artefact("command", "\n".join(lines), "a new revision, deployed in place of the old one")
 
 
 def _upload(store: str, name: str, certificates: Sequence[str], *, keyed: bool) -> Iterator[Artefact]:
-    query = f"alias={name}&format={'pkcs12' if keyed else 'keycertfile'}&ignoreExpiryValidation=false&ignoreNewlineValidation=true"
-    file = "chain.pem" if keyed else f"{name}.pem"
+    query = f"alias={_part(name)}&format={'pkcs12' if keyed else 'keycertfile'}&ignoreExpiryValidation=false&ignoreNewlineValidation=true"
+    url = quote(f"{store}/aliases?{query}")
+    file = "chain.pem" if keyed else f"{_part(name)}.pem"
     if certificates:
         yield Artefact("pem", "".join(certificates), f"{file}: {_names(certificates)}")
     if not keyed:
-        yield Artefact("command", f"curl -n -X POST '{store}/aliases?{query}' -F certFile=@{name}.pem", "multipart, part certFile")
+        yield Artefact("command", f"curl -n -X POST {url} -F {quote(f'certFile=@{file}')}", "multipart, part certFile")
         return
     lines = [
-        f"openssl pkcs12 -export -inkey KEY.pem -in chain.pem -name {name} -out store.p12 -passout file:password.txt",
-        f"curl -n -X POST '{store}/aliases?{query}' -F file=@store.p12 -F 'password=<password.txt'",
+        f"openssl pkcs12 -export -inkey KEY.pem -in chain.pem -name {quote(name)} -out store.p12 -passout file:password.txt",
+        f"curl -n -X POST {url} -F file=@store.p12 -F 'password=<password.txt'",
     ]
     yield Artefact("command", "\n".join(lines), "multipart, parts file and password")
+
+
+def _part(name: str) -> str:
+    """A name as one part of a URL or of a path; nothing in it means anything to a shell, whoever chose it."""
+    return percent(name, safe="")
 
 
 def _written(value: Mapping[str, Any] | None) -> list[str]:

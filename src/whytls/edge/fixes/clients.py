@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from whytls.model import Artefact
 
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 Matter = Literal["trust", "protocol", "cipher", "name", "certificate"]
 STACKS: Mapping[str, str] = {
     "curl": "curl, and what uses libcurl", "java": "Java (JSSE)", "go": "Go (crypto/tls)", "node": "Node.js", "python": "Python (ssl, requests)",
@@ -69,4 +71,9 @@ ADVICE: Mapping[Matter, Mapping[str, Line]] = {
 
 def advice(matter: Matter, name: str = "") -> tuple[Artefact, ...]:
     """What to write, for each stack."""
-    return tuple(Artefact(line.kind, line.text.format(name=name or "HOST"), STACKS[stack]) for stack, line in ADVICE[matter].items())
+    return tuple(Artefact(line.kind, line.text.format(name=plain(name)), STACKS[stack]) for stack, line in ADVICE[matter].items())
+
+
+def plain(name: str) -> str:
+    """A host name that may stand in a command or a configuration; what is none (a ClientHello can hold anything) is left to be filled in."""
+    return name if _HOST.fullmatch(name) else "HOST"

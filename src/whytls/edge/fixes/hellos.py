@@ -9,7 +9,7 @@ from whytls.edge.audit.backends import NUMBERS
 from whytls.edge.audit.virtual_hosts import OLD
 from whytls.edge.fixes import change as changes
 from whytls.edge.fixes.case import Case
-from whytls.edge.fixes.clients import advice
+from whytls.edge.fixes.clients import advice, plain
 from whytls.edge.fixes.remedy import Bench, Remedy, remedy, setting, with_tls
 from whytls.edge.settings import ROUTER_CIPHERS, ROUTER_PROTOCOLS, SNI, find
 from whytls.model import Artefact
@@ -145,14 +145,14 @@ def unknown_name(case: Case, bench: Bench) -> Iterator[Remedy]:
     if case.hop == "northbound":
         hosts = [host for host in bench.environment.virtual_hosts.values() if host.speaks_tls]
         host = case.host or (hosts[0] if len(hosts) == 1 else None)
-        if host is not None and case.name and case.name not in host.host_aliases:
+        if host is not None and plain(case.name) == case.name and case.name not in host.host_aliases:
             made = changes.virtual_host(host, replace(host, host_aliases=(*host.host_aliases, case.name)))
             text = f"add {case.name} to the host aliases of virtual host {host.name}, whose certificate has to hold it"
             yield remedy("gateway", text, made=(made,), bench=bench)
         yield remedy("client", f"correct the name in the client's URL{f': {case.name} is served by no virtual host' if case.name else ''}", "check")
         return
     yield remedy("gateway", f"check the host of {case.subject or 'the target'}: the backend does not know {case.name or 'this name'}", "check")
-    lines = Artefact("nginx", f"server_name {case.name or 'NAME'};", _BACKEND)
+    lines = Artefact("nginx", f"server_name {plain(case.name)};", _BACKEND)
     yield remedy("backend", "or configure the name on the backend, with its certificate", "reload", (lines,))
 
 

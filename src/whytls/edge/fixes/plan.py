@@ -64,7 +64,9 @@ def _server_chain(case: Case, bench: Bench) -> Iterator[Remedy]:
 def _intermediates(case: Case, bench: Bench) -> Iterator[Remedy]:
     """What the backend leaves out, trusted by the Message Processor itself: Java finds it there."""
     mended = repaired(case.server_chain, at=bench.at, given=bench.certificates) if case.server_chain else None
-    if mended is not None and mended.added:
+    if mended is not None and mended.root is not None and not mended.added:  # nothing is left out but the root: that one is not trusted
+        yield from truststores.trusted(case, bench, case.server_chain, "server")
+    elif mended is not None and mended.added:
         for one in truststores.trusted(case, bench, mended.chain[-1:], "server"):
             yield one._replace(fix=one.fix._replace(text=f"until the backend sends its whole chain: {one.fix.text}"))
 
