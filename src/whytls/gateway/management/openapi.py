@@ -41,7 +41,7 @@ _TLS = _object(
 )  # fmt: skip
 _TLS_OR_NONE = {**_TLS, "type": ["object", "null"]}
 _PORT = {"type": ["integer", "string"], "minimum": 1, "maximum": 65535, "pattern": "^[1-9][0-9]{0,4}$"}
-_PERMISSION = _object(("path",), path={"type": "string", "pattern": "^/"}, permissions=_list({"enum": ["get", "put", "delete"]}))
+_PERMISSION = _object(("path",), path={"type": "string", "pattern": "^/"}, permissions=_WORDS)
 UPDATED = ("Reference", "TargetServer", "VirtualHost")
 SCHEMAS: dict[str, dict[str, Any]] = {
     "Any": {"type": "object"},
