@@ -66,7 +66,7 @@ def main() -> int:
     good = [play(scene) for scene in SCENES]
     print("\n──── The same live, on both hops of a gateway: provoked, explained, mended\n\n$ whytls demo\n", flush=True)
     good.append(subprocess.run([WHYTLS, "demo"], cwd=ROOT, check=False).returncode == 0)
-    print("\n────\nThe lesson behind a cause:            whytls explain sni-missing")
+    print("\n────\nThe lesson behind a cause:             whytls explain sni-missing")
     print("One handshake, message by message:     whytls diagnose CAPTURE --show 1")
     print("One row of the table, with all of it:  whytls demo --row south-sni --verbose")
     print("For programs:                          whytls diagnose CAPTURE --format json")
