@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from whytls.phrases import together
 from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -352,31 +353,6 @@ class Altered(NamedTuple):
     lacked: bool = True  # the hello lacked it; False: something was taken away, or another thing asked for
 
 
-def in_words(changes: Sequence[Altered]) -> str:
-    """Changes as one phrase; what is done alike is said once: "taking out the extensions session_ticket and encrypt_then_mac"."""
-    done: list[tuple[str, list[str]]] = []
-    for change in changes:
-        doing = next((words for words in _DOINGS if change.text.startswith(words)), "")
-        what = change.text.removeprefix(doing)
-        if done and done[-1][0] == doing and doing:
-            done[-1][1].append(what)
-        else:
-            done.append((doing, [what]))
-    return " and ".join([_plural(doing, what) + _and(what) for doing, what in done])
-
-
-_DOINGS = ("taking out the extension ", "adding the extension ", "taking out ", "adding ", "changing ")
-
-
-def _plural(doing: str, what: list[str]) -> str:
-    return doing.replace(" extension ", " extensions ") if len(what) > 1 else doing
-
-
-def _and(what: list[str]) -> str:
-    what = what if len(what) < 6 else [*what[:4], f"{len(what) - 4} more"]
-    return " and ".join([", ".join(what[:-1]), what[-1]]) if len(what) > 1 else what[0]
-
-
 class Tried(NamedTuple):
     """A hello that was sent to the server, and what became of it."""
 
@@ -389,7 +365,7 @@ class Tried(NamedTuple):
     @property
     def text(self) -> str:
         """What was different, in words."""
-        return in_words(self.changes) or "the captured ClientHello"
+        return together([change.text for change in self.changes]) or "the captured ClientHello"
 
 
 # Why a replay ended. found: with the smallest change. not-reproduced: the server accepts the hello today. otherwise: it refuses it, in another

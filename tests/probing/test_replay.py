@@ -13,7 +13,7 @@ from refusing_server import ModelServer
 from test_search import CASES, HELLOS, NAMES, RSA, SERVER, SERVERS, java7, usual
 
 from story import Thing, alert, client, encrypted, fin, server, server_flight, server_hello, story
-from whytls.model import Altered, Context, Diagnosis, Handshake, Replayed, in_words
+from whytls.model import Context, Diagnosis, Handshake, Replayed
 from whytls.probing.changes import applied
 from whytls.probing.replay import MOST, judged_with, plan, replay, replayable
 from whytls.probing.search import Heard, narrowed
@@ -261,10 +261,3 @@ def test_with_less_room_nothing_is_claimed_that_was_not_tried() -> None:
         if found.certain:
             assert not found.rivals_untried
             assert most > 12, "four controls, two confirmations, and the other dimensions"
-
-
-def test_what_is_done_alike_is_said_once() -> None:
-    done_to = [Altered("extension", "taking out the extension session_ticket"), Altered("extension", "taking out the extension heartbeat")]
-    assert in_words(done_to) == "taking out the extensions session_ticket and heartbeat"
-    assert in_words([Altered("version", "adding TLS 1.2"), *done_to[:1]]) == "adding TLS 1.2 and taking out the extension session_ticket"
-    assert in_words([]) == ""

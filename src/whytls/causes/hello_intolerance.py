@@ -29,7 +29,8 @@ from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
 from whytls.inference.replayed import mended_by, refused_for_lack
-from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent, in_words
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.phrases import together
 from whytls.wire.registry import version_name
 
 CAUSE = Cause(
@@ -58,7 +59,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     hello = handshake.client_hello
     if dimension is None or hello is None or any(a.lacked for a in replayed.minimal if a.dimension not in _INTOLERANCES):
         return Silent()  # something had to be added: what was taken out besides merely stood in the union that passed
-    facts = {"without": in_words(replayed.minimal), "newest": version_name(hello.max_version)}
+    facts = {"without": together([one.text for one in replayed.minimal]), "newest": version_name(hello.max_version)}
     return refused_for_lack(dimension, handshake, context, facts=facts, detail=dimension) or Silent()
 
 

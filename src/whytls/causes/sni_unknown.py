@@ -28,7 +28,8 @@ from __future__ import annotations
 from whytls.causes.cause import FROM_HELLO, Cause
 from whytls.inference.hello_finding import refused_for
 from whytls.inference.hello_refusal import hello_refusal, said_for
-from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, in_words
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
+from whytls.phrases import together
 
 CAUSE = Cause(
     title="the {server} does not know the name {name} that the {client} asked for",
@@ -54,7 +55,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if refusal.replayed is None or context.ending.how not in ("rst", "silence"):
         return refused_for("sni", refusal, handshake, context, decide=decide, facts=facts)
     # A server that does not know a name resets (http.sys), and so does a filter on the way that minds a name which the server knows well.
-    facts["otherwise"] = in_words(refusal.replayed.minimal)
+    facts["otherwise"] = together([one.text for one in refusal.replayed.minimal])
     decide = "the same ClientHello sent from beside the server, behind whatever filters on the way"
     answer = refused_for("sni", refusal, handshake, context, decide=decide, facts=facts, detail="cut-off")
     if not isinstance(answer, Finding):

@@ -29,7 +29,8 @@ from typing import NamedTuple, Protocol
 
 from whytls.inference.ending import ending_of
 from whytls.inference.offer import restrictions
-from whytls.model import Altered, AtRest, Context, Ending, Handshake, KeyEntry, Keystore, Replayed, Stopped, Tried, in_words
+from whytls.model import Altered, AtRest, Context, Ending, Handshake, KeyEntry, Keystore, Replayed, Stopped, Tried
+from whytls.phrases import together
 from whytls.probing.attempt import Attempt
 from whytls.probing.changes import Change, applied
 from whytls.probing.facts import Identity, Until
@@ -177,7 +178,7 @@ class _Run:
         """One connection with the hello, changed so."""
         altered = tuple(_altered(change) for change in changes)
         sent, _ = fresh(applied(self.hello, changes))
-        purpose = in_words(altered) or "the captured ClientHello"
+        purpose = together([one.text for one in altered]) or "the captured ClientHello"
         attempt = await self.prober.attempt(sent, purpose, until, identity=self.identity)
         unoffered = _unoffered(attempt)
         outcome = _outcome(attempt) + (f", but it had not been offered {unoffered}" if unoffered else "")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from whytls.model import Replayed, Tried, in_words
+from whytls.model import Replayed, Tried
+from whytls.phrases import together
 from whytls.report.terminal import PLAIN, Style
 from whytls.report.text import block, many
 from whytls.report.visible import visible
@@ -83,11 +84,11 @@ def _found(replayed: Replayed, style: Style) -> Iterator[str]:
     if not replayed.minimal:
         return
     helped = next((tried for tried in replayed.tried if tried.changes == replayed.minimal), None)
-    what = visible(in_words(replayed.minimal))
-    together = " together are enough" if len(replayed.minimal) > 1 else " is enough"
+    what = visible(together([one.text for one in replayed.minimal]))
+    enough = " together are enough" if len(replayed.minimal) > 1 else " is enough"
     outcome = f": {visible(helped.outcome)}" if helped is not None else ""
     times = f", {replayed.confirmed + 1} of {replayed.confirmed + 1 + replayed.contradictions} times" if replayed.confirmed else ""
-    fitted = style.fit(f"✓ {what}{together}{outcome}{times}", "  ", "    ")
+    fitted = style.fit(f"✓ {what}{enough}{outcome}{times}", "  ", "    ")
     yield "  " + style.paint("✓", "green", "bold") + fitted[0][3:]
     yield from fitted[1:]
     if not replayed.shown_minimal and len(replayed.minimal) > 1:
