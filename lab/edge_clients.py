@@ -60,13 +60,14 @@ def main() -> int:
         packages = given.into or Path(made) / "clients"
         _install(packages)
         folder = Path(made)
-        _write_files(folder)
+        write_files(folder)
         (folder / "store").mkdir()
         with running(folder / "store") as server:
             for seen in (*_apigeetool(packages, server, folder), *_edge_js(packages, server, folder), *_apigeecli(packages, server, folder)):
                 excuse = KNOWN.get((seen.client, seen.call))
                 bad += not seen.works and excuse is None
-                print(f"{'works' if seen.works else 'known' if excuse else 'FAILS'}  {seen.client:15} {seen.call}" + (f": {excuse}" if excuse else ""))
+                word = "works" if seen.works else "known" if excuse else "FAILS"
+                print(f"{word}  {seen.client:15} {seen.call}" + (f": {excuse}" if excuse else ""))
                 if not seen.works and not excuse:
                     print(f"       {seen.answer[:400]}")
     return 1 if bad else 0
@@ -81,7 +82,7 @@ def _install(packages: Path) -> None:
         subprocess.run([packages / "python/bin/python", "-m", "pip", "install", "--quiet", PYPI], check=True)
 
 
-def _write_files(folder: Path) -> None:
+def write_files(folder: Path) -> None:
     """The bundle, and a chain of two with its key, open and encrypted."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
@@ -116,7 +117,8 @@ def _write_files(folder: Path) -> None:
 
 def _run(command: list[str | Path], folder: Path) -> tuple[bool, str]:
     environment = {**os.environ, "HOME": str(folder), "NO_PROXY": "127.0.0.1"}
-    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
+    nothing = subprocess.DEVNULL
+    done = subprocess.run(command, cwd=folder, env=environment, stdin=nothing, capture_output=True, text=True, timeout=SECONDS, check=False)
     return done.returncode == 0, done.stdout + done.stderr
 
 
@@ -124,8 +126,9 @@ def _apigeetool(packages: Path, server: Running, folder: Path) -> Iterator[Seen]
     """Target servers, proxies, roles: words of the command line, and what has to be in its answer."""
     common = ["-u", USER, "-p", server.token, "-o", "local", "-L", server.url]
     target, proxy, role = ["-e", "test", "--targetServerName", "ts1"], ["-n", "weather"], ["--roleName", "operator"]
+    backend = ["--targetHost", "backend.test", "--targetPort", "443"]
     calls: tuple[tuple[list[str], str], ...] = (
-        (["createTargetServer", *target, "--targetHost", "backend.test", "--targetPort", "443", "--targetSSL", "true"], '"sSLInfo":{"enabled":"true"}'),
+        (["createTargetServer", *target, *backend, "--targetSSL", "true"], '"sSLInfo":{"enabled":"true"}'),
         (["listTargetServers", "-e", "test"], "ts1"),
         (["getTargetServer", *target], "backend.test"),
         (["updateTargetServer", *target, "--targetHost", "other.test", "--targetSSL", "true"], "other.test"),

@@ -64,8 +64,8 @@ def unzipped(data: bytes, what: str, *, most: int = MOST_FILES, largest: int = L
                     raise InputError("is larger than a bundle can be once it is unpacked", file=what, hint=f"at most {largest >> 20} MB are unpacked")
                 found[_inside(entry.filename, what)] = content
             return found
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-        # RuntimeError: it is encrypted; NotImplementedError: a way of compression that Python lacks; OSError: a damaged bzip2
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
+        # RuntimeError: it is encrypted, or packed in a way that Python lacks; OSError: a damaged bzip2
         raise InputError(f"cannot be unpacked: {str(error)[:120]}", file=what, hint="expected a zip that is not encrypted") from None
 
 

@@ -93,7 +93,7 @@ def delete(store: Store, scope: Scope, name: str) -> None:
     with store.change() as transaction:
         check_keystore(transaction.execute, scope, name)
         found = transaction.execute(
-            "SELECT name FROM resource WHERE organization = ? AND environment = ? AND kind = 'reference' AND document ->> 'refers' = ?",
+            "SELECT name FROM resource WHERE organization = ? AND environment = ? AND kind = 'reference' AND json_extract(document, '$.refers') = ?",
             (*scope, name),
         ).fetchone()
         if found:

@@ -137,10 +137,12 @@ def delete_file(store: Store, organization: str, proxy: str, number: int, path: 
         Refused: as ``revision``, or there is no such file.
     """
     with _edited(store, organization, proxy, number) as transaction:
-        query = f"DELETE FROM file WHERE {_OF_REVISION} AND path = ? RETURNING content"  # noqa: S608  # a constant
-        found: tuple[bytes] | None = transaction.execute(query, (organization, proxy, number, path)).fetchone()
+        where = f"FROM file WHERE {_OF_REVISION} AND path = ?"
+        key = (organization, proxy, number, path)
+        found: tuple[bytes] | None = transaction.execute(f"SELECT content {where}", key).fetchone()  # constants
         if found is None:
             raise Refused("missing", "file", f"{path} does not exist in revision {number} of APIProxy {proxy}")
+        transaction.execute(f"DELETE {where}", key)  # constants
     return found[0]
 
 
@@ -228,11 +230,12 @@ def undeploy(store: Store, scope: Scope, proxy: str, number: int) -> Deployment:
     with store.change() as transaction:
         check_environment(transaction.execute, scope)
         _revision(transaction.execute, scope.organization, proxy, number)
-        query = "DELETE FROM deployment WHERE organization = ? AND environment = ? AND proxy = ? AND number = ? RETURNING base_path"
-        found = transaction.execute(query, (*scope, proxy, number)).fetchone()
+        where = "FROM deployment WHERE organization = ? AND environment = ? AND proxy = ? AND number = ?"
+        found = transaction.execute(f"SELECT base_path {where}", (*scope, proxy, number)).fetchone()  # a constant
         if found is None:
             problem = f"APIProxy {proxy} revision {number} is not deployed in environment {scope.environment}"
             raise Refused("invalid", "deployment", problem, code="distribution.RevisionNotDeployed")
+        transaction.execute(f"DELETE {where}", (*scope, proxy, number))  # a constant
         transaction.note(*scope, "deployment", proxy, "deleted")
     return Deployment(scope.environment, proxy, number, found[0])
 

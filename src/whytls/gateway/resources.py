@@ -69,6 +69,7 @@ def create(store: Store, scope: Scope, value: Resource) -> None:
 
     Raises:
         Refused: there is one of that name, or it contradicts others: it names a keystore that is not there, or a host alias that is taken.
+        InputError: a value of it is longer than any can be.
     """
     form = _FORMS[type(value)]
     with store.change() as transaction:
@@ -89,7 +90,7 @@ def update(store: Store, scope: Scope, value: Resource) -> None:
     """Replaces a resource whole.
 
     Raises:
-        Refused: there is none of that name, or as ``create``.
+        Refused, InputError: there is none of that name, or as ``create``.
     """
     form = _FORMS[type(value)]
     with store.change() as transaction:
@@ -119,7 +120,10 @@ def delete(store: Store, scope: Scope, of: type[T], name: str) -> T:
 
 
 def _document(value: Resource) -> str:
-    return json.dumps(value.to_json(), ensure_ascii=False)
+    """As it is kept; what came as XML and cannot be read as JSON would make everything beside it unreadable, too."""
+    document = json.dumps(value.to_json(), ensure_ascii=False)
+    _FORMS[type(value)].read(json.loads(document))
+    return document
 
 
 def _all(run: Callable[..., Any], scope: Scope, of: type[T]) -> dict[str, T]:

@@ -12,13 +12,13 @@ import binascii
 import hmac
 import json
 import logging
-from collections.abc import Iterable
+from contextlib import nullcontext
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from whytls.exceptions import WhytlsError
 from whytls.gateway.management import deployments, keystores, openapi, organizations, problem, proxies, resources, roles
-from whytls.gateway.management.route import Answer, Call, Route
+from whytls.gateway.management.route import LARGE, Answer, Call, Route
 from whytls.gateway.management.settings import LOOPBACK, Settings
 from whytls.gateway.store import Store, ensure
 
@@ -32,6 +32,7 @@ ROUTES: tuple[Route, ...] = (
 )  # fmt: skip
 DESCRIPTION_PATH = "/openapi.json"
 OPEN_PATHS = (DESCRIPTION_PATH, organizations.TOKEN_PATH)
+MOST_BUNDLES = 4  # that are held in memory at once
 SLOWEST = 30.0  # seconds until a body has to be there
 _SHORT = {2: ("o", "organizations"), 4: ("e", "environments")}
 _log = logging.getLogger(__name__)
@@ -64,8 +65,14 @@ def _path(path: str, routes: dict[str, Route], store: Store, settings: Settings)
     from starlette.concurrency import run_in_threadpool
     from starlette.routing import Route as Path
 
+    few = asyncio.Semaphore(MOST_BUNDLES)
+
     async def serve(request: Request) -> Response:
         route = routes["GET" if request.method == "HEAD" else request.method]
+        async with few if route.largest == LARGE else nullcontext():
+            return await served(request, route)
+
+    async def served(request: Request, route: Route) -> Response:
         content_type = request.headers.get("content-type", "")
         try:
             body = await asyncio.wait_for(_body(request, route.largest), SLOWEST)
@@ -124,6 +131,10 @@ class _Door:
         if not self.settings.anywhere and host and host not in LOOPBACK:
             # A name of somebody else that leads here: a page in a browser tries to reach this machine's own services (DNS rebinding).
             return problem.answer(421, "gateway.management.Misdirected", f"{host[:80]} is not served here, only {', '.join(LOOPBACK)}")
+        origin = headers.get(b"origin")
+        if origin is not None and origin.partition(b"//")[2] != headers.get(b"host"):
+            # A page of somebody else, in a browser that has the password and sends it along (CSRF).
+            return problem.answer(403, "gateway.management.Forbidden", "Pages from elsewhere may not call this")
         if path in OPEN_PATHS or self._known(headers.get(b"authorization", b"")):
             return None
         return problem.answer(
@@ -175,8 +186,3 @@ async def _http_error(_: Request, error: Any) -> Response:
 async def _our_bug(request: Request, error: Exception) -> Response:
     _log.error("%s %s: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
     return _response(problem.answer(500, "gateway.management.InternalError", "This is a fault of the gateway; its log says more"))
-
-
-def routes() -> Iterable[Route]:
-    """All operations, as they are described."""
-    return ROUTES

@@ -51,7 +51,7 @@ def _of_proxy_there(call: Call) -> Answer:
 def _of_revision(call: Call) -> Answer:
     organization, name, number = call.path["organization"], call.path["name"], call.revision
     found = held.deployments(call.store, organization, proxy=name, number=number)
-    listed = [{"name": one.environment, **_revision(organization, one), "revision": str(one.number)} for one in found]
+    listed = [{**_revision(organization, one), "name": one.environment, "revision": str(one.number)} for one in found]
     return Answer({"name": str(number), "aPIProxy": name, "organization": organization, "environment": listed})
 
 

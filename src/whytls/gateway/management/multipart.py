@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from whytls.exceptions import InputError
 
 MOST_PARTS = 20
@@ -15,10 +17,11 @@ def parts(content_type: str, body: bytes) -> dict[str, bytes]:
         InputError: it is no such body.
     """
     from python_multipart.exceptions import FormParserError
-    from python_multipart.multipart import MultipartParser, parse_options_header
+    from python_multipart.multipart import MultipartParser
 
-    _, options = parse_options_header(content_type)
-    boundary = options.get(b"boundary", b"")
+    # What a client sends is told to that client, and does not belong into the gateway's log.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    boundary = _options(content_type.encode("latin-1", "replace")).get(b"boundary", b"")
     if not 0 < len(boundary) <= LONGEST_BOUNDARY:
         raise InputError("its boundary is missing or longer than 70 signs", file="multipart body", hint="curl -F certFile=@FILE sets it")
     taking = _Taking()
@@ -39,6 +42,13 @@ def parts(content_type: str, body: bytes) -> dict[str, bytes]:
     except FormParserError as error:
         raise InputError(f"cannot be read: {str(error)[:120]}", file="multipart body", hint="curl -F certFile=@FILE writes one") from None
     return {name: bytes(data) for name, data in taking.found}
+
+
+def _options(header: bytes) -> dict[bytes, bytes]:
+    from python_multipart.multipart import parse_options_header
+
+    _, options = parse_options_header(header)
+    return options
 
 
 class _Taking:
@@ -70,8 +80,5 @@ class _Taking:
         self.content += data[start:end]
 
     def end(self) -> None:
-        from python_multipart.multipart import parse_options_header
-
-        _, options = parse_options_header(self.headers.get(b"content-disposition", b""))
-        name = options.get(b"name", b"").decode("utf-8", "replace")
+        name = _options(self.headers.get(b"content-disposition", b"")).get(b"name", b"").decode("utf-8", "replace")
         self.found.append((name, self.content))

@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from whytls.gateway.management.route import BYTES, FILE_NAME, JSON, MULTIPART, NAME, NUMBER, XML, Parameter, Route, Shape
+from whytls.gateway.management.route import BYTES, FILE_NAME, FORM, JSON, MULTIPART, NAME, NUMBER, XML, Parameter, Route, Shape
 
 STRING: dict[str, Any] = {"type": "string"}
-_FLAG: dict[str, Any] = {"type": ["string", "boolean"], "description": "as boolean or in letters: Edge takes both and serves either"}
+# Where Edge's own samples differ, anything is tried to be read; these say what is served.
+_FLAG: dict[str, Any] = {"description": "a boolean, or one in letters: Edge takes both and serves either"}
+_WORDS: dict[str, Any] = {"description": "a list of words; one text with commas, colons or blanks is read, too"}
+_LOOSE: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
+_NAME = {"type": ["string", "number", "boolean"], "pattern": f"^{NAME}$", "maxLength": 255}  # a number is read as its digits, as Edge does
+_HOST = {"type": ["string", "number", "boolean"], "minLength": 1, "maxLength": 255}
 _NAMED: dict[str, Any] = {"type": "string", "pattern": f"^{NAME}$", "maxLength": 255}
-_STORE: dict[str, Any] = {"type": "string", "description": "a name, or ref://NAME of a reference", "maxLength": 255}
+_STORE: dict[str, Any] = {**_LOOSE, "description": "a name, or ref://NAME of a reference"}
 _FILE: dict[str, Any] = {"type": "string", "format": "binary"}
 
 
@@ -31,11 +36,13 @@ _CERT_INFO = _object(
     subjectAlternativeNames=_list(STRING),
 )  # fmt: skip
 _TLS = _object(
-    enabled=_FLAG, clientAuthEnabled=_FLAG, keyStore=_STORE, keyAlias=STRING, trustStore=_STORE, ignoreValidationErrors=_FLAG, enforce=_FLAG,
-    ciphers=_list(STRING), protocols=_list(STRING),
+    enabled=_FLAG, clientAuthEnabled=_FLAG, keyStore=_STORE, keyAlias=_LOOSE, trustStore=_STORE, ignoreValidationErrors=_FLAG, enforce=_FLAG,
+    ciphers=_WORDS, protocols=_WORDS,
 )  # fmt: skip
+_TLS_OR_NONE = {**_TLS, "type": ["object", "null"]}
 _PORT = {"type": ["integer", "string"], "minimum": 1, "maximum": 65535, "pattern": "^[1-9][0-9]{0,4}$"}
-_PERMISSION = _object(("path",), path={"type": "string", "pattern": "^/"}, permissions=_list({"enum": ["get", "put", "delete"]}))
+_PERMISSION = _object(("path",), path={"type": "string", "pattern": "^/"}, permissions=_WORDS)
+UPDATED = ("Reference", "TargetServer", "VirtualHost")
 SCHEMAS: dict[str, dict[str, Any]] = {
     "Any": {"type": "object"},
     "Bytes": _FILE,
@@ -59,13 +66,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         keySize={"enum": [2048, "2048", 3072, 4096]}, sigAlg={"enum": ["SHA256withRSA", "SHA384withRSA", "SHA512withRSA"]},
         certValidityInDays={"type": ["integer", "string"], "minimum": 1, "maximum": 36500, "pattern": "^[1-9][0-9]{0,3}$"},
     ),
-    "Reference": _object(("name", "refers"), name=_NAMED, refers=_NAMED, resourceType={"enum": ["KeyStore", "TrustStore"]}),
+    "Reference": _object(("name", "refers"), name=_NAME, refers=_NAME, resourceType={"enum": ["KeyStore", "TrustStore", "", None]}),
     "TargetServer": _object(
-        ("name", "host", "port"), name=_NAMED, host={"type": "string", "minLength": 1, "maxLength": 255}, port=_PORT, isEnabled=_FLAG, sSLInfo=_TLS
+        ("name", "host", "port"), name=_NAME, host=_HOST, port=_PORT, isEnabled=_FLAG,
+        sSLInfo=_TLS_OR_NONE
     ),
     "VirtualHost": _object(
-        ("name", "port"), name=_NAMED, port=_PORT, hostAliases=_list(STRING), interfaces=_list(STRING), listenOptions=_list(STRING),
-        retryOptions=_list(STRING), sSLInfo=_TLS, baseUrl=STRING, oCSPStapling={"enum": ["on", "off"]},
+        ("name", "port"), name=_NAME, port=_PORT, hostAliases=_WORDS, interfaces=_WORDS, listenOptions=_WORDS, retryOptions=_WORDS,
+        sSLInfo=_TLS_OR_NONE, baseUrl=_LOOSE, oCSPStapling={"description": "on or off"},
     ),
     "Proxy": _object(("name", "revision"), name=STRING, revision=_list(STRING), metaData={"type": "object"}),
     "Revision": _object(("name", "revision"), name=STRING, revision=STRING),
@@ -83,6 +91,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "UserId": _object(id=_NAMED),
     "Permissions": _object(("resourcePermission",), resourcePermission=_list(_PERMISSION)),
 }  # fmt: skip
+
+
+def _update(of: dict[str, Any]) -> dict[str, Any]:
+    """The body of a PUT, whose path has the name already."""
+    return {**of, "required": [key for key in of["required"] if key != "name"], "properties": {**of["properties"], "name": _LOOSE}}
+
+
+SCHEMAS |= {f"{name}Update": _update(SCHEMAS[name]) for name in UPDATED}
 FAULTS = {
     "400": "the call cannot be carried out as it is", "401": "the user or the token is not known", "404": "there is no such thing",
     "409": "there is one already, or it is in use", "413": "the body is too large", "415": "the body is of another media type",
@@ -125,7 +141,8 @@ def _operation(route: Route) -> dict[str, Any]:
         },
     }
     if route.takes:
-        made["requestBody"] = {"required": True, "content": {shape.media: {"schema": _body(shape)} for shape in route.takes}}
+        in_query_too = route.takes[0].media == FORM and bool(route.query)  # as on Edge
+        made["requestBody"] = {"required": not in_query_too, "content": {shape.media: {"schema": _body(shape)} for shape in route.takes}}
     if route.path.startswith("/oauth"):
         made["security"] = []
     return made

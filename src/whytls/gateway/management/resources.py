@@ -14,6 +14,8 @@ from whytls.gateway import resources as held
 from whytls.gateway.management.organizations import ENVIRONMENT
 from whytls.gateway.management.route import JSON, TEXT_XML, XML, Answer, Call, Route, Shape, checked_name, same_name
 
+LONGEST_HOST = 255
+
 
 class _Kind(NamedTuple):
     """One kind of resource: where it is served, and how it is read."""
@@ -33,8 +35,8 @@ def _read(call: Call, kind: _Kind) -> Any:
         same_name(value.name, call, kind.what)
         value = replace(value, name=call.path["name"])
     checked_name(value.name, kind.what)
-    if isinstance(value, TargetServer) and not value.host.strip():
-        raise InputError("the target server has no host")
+    if isinstance(value, TargetServer) and not 0 < len(value.host.strip()) <= LONGEST_HOST:
+        raise InputError(f"the target server's host has {len(value.host)} characters", hint=f"1 to {LONGEST_HOST}")
     if isinstance(value, Reference):
         checked_name(value.refers, "refers")
     return replace(value, origin=None)
@@ -61,14 +63,15 @@ def _routes(kind: _Kind) -> tuple[Route, ...]:
         return _answer(held.delete(call.store, call.scope, kind.of, call.path["name"]), call)
 
     every, single = ENVIRONMENT + kind.path, ENVIRONMENT + kind.path + "/{name}"
-    takes = (Shape(JSON, kind.schema), Shape(XML, "Xml"), Shape(TEXT_XML, "Xml"))
+    xml = (Shape(XML, "Xml"), Shape(TEXT_XML, "Xml"))
+    takes, takes_update = (Shape(JSON, kind.schema), *xml), (Shape(JSON, f"{kind.schema}Update"), *xml)
     more = (XML,) if kind.of is VirtualHost else ()
     return (
         Route("GET", every, names, f"The names of every {kind.what}", "Names"),
         Route("POST", every, create, f"Make a {kind.what}", kind.schema, 201, takes=takes, more=more),
         Route("GET", single, one, f"A {kind.what}", kind.schema, more=more),
-        Route("PUT", single, update, f"Replace a {kind.what} whole", kind.schema, takes=takes, more=more),
-        Route("POST", single, update, f"Replace a {kind.what} whole, as some clients do", kind.schema, takes=takes, more=more),
+        Route("PUT", single, update, f"Replace a {kind.what} whole", kind.schema, takes=takes_update, more=more),
+        Route("POST", single, update, f"Replace a {kind.what} whole, as some clients do", kind.schema, takes=takes_update, more=more),
         Route("DELETE", single, delete, f"Delete a {kind.what}", kind.schema, more=more),
     )
 

@@ -11,6 +11,7 @@ from whytls.gateway.management.organizations import ORGANIZATION
 from whytls.gateway.management.route import FORM, JSON, NAME, Answer, Call, Parameter, Route, Shape, checked_name
 from whytls.gateway.store import Refused
 
+PERMISSIONS = ("get", "put", "delete")
 ROLES = ORGANIZATION + "/userroles"
 ROLE = ROLES + "/{name}"
 
@@ -82,6 +83,8 @@ def _permit(call: Call) -> Answer:
         if not path.startswith("/"):
             raise InputError(f"the path {path[:60]!r} does not begin with /")
         given[path] = list(fields.words(one.get("permissions"), "permissions"))
+        if not set(given[path]) <= set(PERMISSIONS):
+            raise InputError(f"permissions {', '.join(given[path])[:60]!r}", hint=f"of {', '.join(PERMISSIONS)}")
     held.permit(call.store, call.path["organization"], call.path["name"], given)
     return Answer({"resourcePermission": [_permission(call, path, words) for path, words in given.items()]}, 201)
 

@@ -27,6 +27,7 @@ from whytls.pki.readers.jks import FORMATS as JAVA_FORMATS
 from whytls.pki.store import Entry, Opening, Store, read_bytes
 
 MOST_CERTIFICATES = 100  # of one alias
+MOST_ROUNDS = 5_000_000  # of hashing for one upload; Java asks for 10,000 and the most careful for a million
 MOST_IN_JAR = 50
 LARGEST_IN_JAR = 1 << 20
 _LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
@@ -164,7 +165,7 @@ def _paired(ders: list[bytes], key: bytes | None) -> Material:
 
 
 def _store(data: bytes, password: str | None, what: str) -> Store:
-    store = read_bytes(data, what, Opening(Password("the part password", lambda: password) if password else None))
+    store = read_bytes(data, what, Opening(Password("the part password", lambda: password) if password else None, rounds=Rounds(MOST_ROUNDS)))
     if store.damage or store.integrity == "failed":
         raise InputError(store.damage or "the password does not fit", file=what, hint="is the password right, and the file whole?")
     return store
@@ -205,7 +206,7 @@ def _java_key(data: bytes, entry: Entry, password: str | None) -> bytes:
     closed = data[at + 4 : at + 4 + int.from_bytes(data[at : at + 4], "big")]
     try:
         algorithm, rest = split(closed, element(closed, 0, len(closed)))
-        opened = pbe.decrypt(closed, algorithm, octets(closed, rest[0]), password, Rounds())
+        opened = pbe.decrypt(closed, algorithm, octets(closed, rest[0]), password, Rounds(MOST_ROUNDS))
     except (Malformed, IndexError):
         opened = None
     if opened is None:
