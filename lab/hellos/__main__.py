@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import sys
-import tomllib
 from pathlib import Path
 
 from lab.hellos import described, fetch, write
@@ -59,13 +59,13 @@ def _write(stack: Stack, stacks: Path | None, into: Path) -> bool:
 
 def _again(stack: Stack, into: Path) -> bool:
     """The file of a stack with what is known of it now, and the first flight that was recorded."""
-    path = into / f"{stack.slug}.toml"
+    path = into / f"{stack.slug}.json"
     if not path.is_file():
         return False
-    told = tomllib.loads(path.read_text())
+    told = json.loads(path.read_text())
     version = told["version"]
     title = stack.title.format(version=version)
-    flight = bytes.fromhex(told["first_flight"])
+    flight = bytes.fromhex("".join(told["first_flight"]))
     write.client(stack.slug, title, stack.family, version, stack.note, flight, stack.rules, told["provenance"], into)
     return True
 

@@ -1,9 +1,9 @@
-"""Writes a client's file: TOML, one record, the hello's bytes in lines of hexadecimal."""
+"""Writes a client's file: JSON, for all of them are read when a server was probed; the hello's bytes in lines of hexadecimal."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
 
@@ -23,33 +23,25 @@ def client(
     provenance: dict[str, str | tuple[str, ...]],
     into: Path = DATA,
 ) -> Path:
-    """Write SLUG.toml and give its path."""
-    lines = [f"title = {_text(title)}", f"family = {_text(family)}", f"version = {_text(version)}"]
-    if note:
-        lines.append(f"note = {_text(note)}")
-    lines += ['first_flight = """', *wrap(flight.hex(), 128), '"""', "", "[accepts]"]
-    for name, value in rules._asdict().items():
-        if value is not None and value != () and value != "":
-            lines.append(f"{name} = {_value(value)}")
-    lines += ["", "[provenance]", *(f"{name} = {_value(value)}" for name, value in provenance.items() if value)]
-    path = into / f"{slug}.toml"
+    """Write SLUG.json and give its path."""
+    rows = {"title": title, "family": family, "version": version, "note": note}
+    members = [*_members(rows), f'"first_flight": {_lines(wrap(flight.hex(), 128))}']
+    members += [f'"accepts": {_table(rules._asdict())}', f'"provenance": {_table(provenance)}']
+    path = into / f"{slug}.json"
     into.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("{\n  " + ",\n  ".join(members) + "\n}\n")
     return path
 
 
-def _value(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, Iterable):
-        return f"[{', '.join(_value(item) for item in value)}]"
-    raise TypeError(type(value))
+def _members(values: Mapping[str, object]) -> list[str]:
+    """Names with their values, each for a line of its own; what is not told is left out."""
+    told = {name: value for name, value in values.items() if value is not None and value not in ("", (), [])}
+    return [f'"{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in told.items()]
 
 
-def _text(text: str) -> str:
-    """A TOML basic string, which is JSON's but for what JSON leaves unescaped (none of it stands here)."""
-    return json.dumps(text, ensure_ascii=False)
+def _table(values: Mapping[str, object]) -> str:
+    return "{\n    " + ",\n    ".join(_members(values)) + "\n  }"
+
+
+def _lines(lines: list[str]) -> str:
+    return "[\n    " + ",\n    ".join(map(json.dumps, lines)) + "\n  ]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from whytls.capture.assemble import seen_of
 from whytls.capture.recording import Tally, handshakes
@@ -14,6 +14,7 @@ from whytls.inference.ending import ending_of
 from whytls.inference.gateway import Gateways
 from whytls.inference.profile import Profiles
 from whytls.model import NOTHING_AT_REST, CauseClass, Context, Diagnosis, Handshake, Hop, Met, Owner, Seen
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_HELD = 2_000  # verdicts that wait for the rest of the recording; more are released as they stand
 LIVE_WAIT = 10_000_000_000  # ns of capture clock that a verdict from a pipe waits at most: somebody is looking
+_new = tuple.__new__
 EARLY = "the rest of the recording was not used for this verdict"
 
 
@@ -75,7 +77,9 @@ def diagnose(
     from whytls.pki.terms import anchors, moment
 
     who = _topology(router, message_processor, backend, topology)
-    known = _Known(anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), moment(at), _gateway(edge, edge_config))
+    known = _Known(
+        anchors(trust), _stores(keystore, truststore, password_env, password_file, topology), moment(at), _gateway(edge, edge_config)
+    )
     return Run([str(p) for p in paths], who, known, all, filters, progress)
 
 
@@ -232,10 +236,11 @@ class Run:
             waiting = gateways.waiting(handshake, ending)
         profile = book.server(handshake.server)
         known = self._known
-        context = Context(
-            ending, hop=hop, hop_inferred=inferred, at=known.at, trust=known.trust, server_profile=profile,
-            client_profile=book.client(handshake.client.address), whole_recording=whole, waiting=waiting,
-        )  # fmt: skip
+        theirs = book.client(handshake.client.address)
+        context = _new(
+            Context,
+            (ending, hop, inferred, known.at, known.trust, profile, theirs, whole, waiting, NOTHING_AT_REST, NOTHING_AT_REST, None),
+        )
         if known.stores is None and known.gateway is None:
             return context
         self._hops.add(hop)

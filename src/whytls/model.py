@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from whytls.wire.message import CertificateRequest, ClientHello, Message, ServerHello, ServerKeyExchange
@@ -157,13 +159,13 @@ class Handshake(NamedTuple):
     def first(self, kind: EventKind, sender: Side | None = None) -> Event | None:
         """The first event of that kind (of that sender)."""
         for event in self.events:  # a loop: a generator would cost three times as much, and every cause asks
-            if event.kind == kind and (sender is None or event.sender == sender):
+            if event[0] == kind and (sender is None or event[1] == sender):
                 return event
         return None
 
     def all(self, kind: EventKind, sender: Side | None = None) -> list[Event]:
         """All events of that kind (of that sender)."""
-        return [e for e in self.events if e.kind == kind and (sender is None or e.sender == sender)]
+        return [e for e in self.events if e[0] == kind and (sender is None or e[1] == sender)]
 
 
 # Where in the handshake it ended; the turn is that of the side from which a message was due.
@@ -350,6 +352,31 @@ class Altered(NamedTuple):
     lacked: bool = True  # the hello lacked it; False: something was taken away, or another thing asked for
 
 
+def in_words(changes: Sequence[Altered]) -> str:
+    """Changes as one phrase; what is done alike is said once: "taking out the extensions session_ticket and encrypt_then_mac"."""
+    done: list[tuple[str, list[str]]] = []
+    for change in changes:
+        doing = next((words for words in _DOINGS if change.text.startswith(words)), "")
+        what = change.text.removeprefix(doing)
+        if done and done[-1][0] == doing and doing:
+            done[-1][1].append(what)
+        else:
+            done.append((doing, [what]))
+    return " and ".join([_plural(doing, what) + _and(what) for doing, what in done])
+
+
+_DOINGS = ("taking out the extension ", "adding the extension ", "taking out ", "adding ", "changing ")
+
+
+def _plural(doing: str, what: list[str]) -> str:
+    return doing.replace(" extension ", " extensions ") if len(what) > 1 else doing
+
+
+def _and(what: list[str]) -> str:
+    what = what if len(what) < 6 else [*what[:4], f"{len(what) - 4} more"]
+    return " and ".join([", ".join(what[:-1]), what[-1]]) if len(what) > 1 else what[0]
+
+
 class Tried(NamedTuple):
     """A hello that was sent to the server, and what became of it."""
 
@@ -362,10 +389,7 @@ class Tried(NamedTuple):
     @property
     def text(self) -> str:
         """What was different, in words."""
-        named = [c.text for c in self.changes]
-        if len(named) > 3:
-            named = [*named[:2], f"{len(named) - 2} more such changes"]
-        return " and ".join(named) or "the captured ClientHello"
+        return in_words(self.changes) or "the captured ClientHello"
 
 
 # Why a replay ended. found: with the smallest change. not-reproduced: the server accepts the hello today. otherwise: it refuses it, in another

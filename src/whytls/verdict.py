@@ -9,7 +9,7 @@ verdict.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from operator import itemgetter
 
 from whytls import causes
 from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owners
@@ -34,10 +34,12 @@ from whytls.model import (
     Phase,
     Side,
 )
+from whytls.tuples import NamedTuple
 from whytls.wire.message import Alert
 
 _RANK: dict[Confidence, int] = {"proven": 0, "likely": 1, "possible": 2}
 _Ranked = list[tuple[LoadedCause, Finding]]
+_new = tuple.__new__  # what each failure of a storm needs is made by position: half the price of a call by names
 
 
 class Verdict(NamedTuple):
@@ -56,7 +58,7 @@ def judge(handshake: Handshake, context: Context) -> Verdict:
     if len(findings) > 1:
         findings.sort(key=_standing)
     still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any(f.settled_by_later for _, f in findings)
-    return Verdict(_diagnosis(handshake, context, findings, bugs), still_open)
+    return _new(Verdict, (_diagnosis(handshake, context, findings, bugs), still_open))
 
 
 def _with_ending(context: Context, handshake: Handshake) -> Context:
@@ -105,15 +107,12 @@ _HELD: tuple[Need, ...] = (
     "client-hello", "server-hello", "hello-retry-request", "server-chain", "client-chain", "certificate-request", "server-key-exchange",
     "prelude",
 )  # fmt: skip
+_needed = itemgetter(*[Handshake._fields.index(need.replace("-", "_")) for need in _HELD])
 
 
 def _course(handshake: Handshake, context: Context) -> _Course:
     ending = context.ending
-    held = (
-        handshake.client_hello is not None, handshake.server_hello is not None, handshake.hello_retry_request is not None,
-        handshake.server_chain is not None, handshake.client_chain is not None, handshake.certificate_request is not None,
-        handshake.server_key_exchange is not None, handshake.prelude is not None,
-    )  # fmt: skip
+    held = tuple([part is not None for part in _needed(handshake)])
     of_server = of_client = None
     if ending.phase in ("client-turn", "server-turn", "finished"):
         if ending.breaker == "client" or ending.phase == "finished":
@@ -122,7 +121,7 @@ def _course(handshake: Handshake, context: Context) -> _Course:
             of_client = _defects(handshake, context, "client")
     speaking = _dimensions(handshake, context) if handshake.client_hello is not None and ending.breaker == "server" else None
     completed = handshake.outcome == "completed"
-    return _Course(ending.phase, ending.how, ending.breaker, ending.alert, completed, held, of_server, of_client, speaking)
+    return _new(_Course, (ending.phase, ending.how, ending.breaker, ending.alert, completed, held, of_server, of_client, speaking))
 
 
 def _dimensions(handshake: Handshake, context: Context) -> frozenset[Dimension] | None:
@@ -200,31 +199,33 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         warnings += _coverage_warnings(handshake)
     if context.replayed is not None:
         warnings += context.replayed.warnings
-    return Diagnosis(
-        cause=cause.slug,
-        cause_class=declaration.cause_class,
-        title=_title(cause, finding, context, warnings),
-        outcome="failed",
-        client=handshake.client,
-        server=handshake.server,
-        hop=context.hop,
-        detail=finding.detail,
-        failing_side=finding.failing_side,
-        owners=resolve_owners(finding.owners or declaration.owners, context.hop),
-        who_can_confirm=_confirmer(cause, context),
-        confidence=confidence,
-        alternatives=alternatives,
-        sni=handshake.sni,
-        started_at=handshake.started_at,
-        evidence=_in_order(finding.evidence + _other_alerts(handshake, context, finding), context),
-        fix=_fix(cause, finding, context, warnings),
-        warnings=tuple(warnings),
-        related=(_request(context.waiting),) if context.waiting is not None else (),
-        file=handshake.file,
-        frame=handshake.events[0].frame if handshake.events else 0,
-        handshake=handshake,
-        context=context,
-    )
+    title, fix = _title(cause, finding, context, warnings), _fix(cause, finding, context, warnings)  # they can add warnings
+    return _new(Diagnosis, (
+        cause.slug,
+        declaration.cause_class,
+        title,
+        "failed",
+        handshake.client,
+        handshake.server,
+        context.hop,
+        finding.detail,
+        finding.failing_side,
+        resolve_owners(finding.owners or declaration.owners, context.hop),
+        _confirmer(cause, context),
+        confidence,
+        alternatives,
+        handshake.sni,
+        handshake.started_at,
+        _in_order(finding.evidence + _other_alerts(handshake, context, finding), context),
+        fix,
+        (),  # more fixes
+        tuple(warnings),
+        (_request(context.waiting),) if context.waiting is not None else (),
+        handshake.file,
+        handshake.events[0].frame if handshake.events else 0,
+        handshake,
+        context,
+    ))  # fmt: skip
 
 
 def _request(passed: Passed) -> str:
@@ -242,7 +243,8 @@ def _in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidenc
 
 
 def _place(evidence: Evidence) -> tuple[bool, str, int]:
-    return not evidence.frames, evidence.file, evidence.frames[0] if evidence.frames else 0
+    frames = evidence.frames
+    return not frames, evidence.file, frames[0] if frames else 0
 
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:

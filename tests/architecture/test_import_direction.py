@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "whytls"
 
 # Bottom first. A room may import itself and any room of a lower step; rooms of one step do not know each other.
 STEPS = (
+    {"tuples"},
     {"exceptions"},
     {"configuration"},
     {"wire"},

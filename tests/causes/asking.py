@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from story import CLIENT, SERVER, START, alert, client, hello, server, server_hello, story
+from story import CLIENT, SERVER, START, Thing, alert, client, hello, server, server_hello, story
 from whytls import verdict
 from whytls.inference.ending import ending_of
 from whytls.model import Altered, Context, Diagnosis, Endpoint, Finding, Handshake, Replayed, Seen, ServerProfile, Tried
@@ -103,9 +103,9 @@ def knowing(*seen: Seen, **fields: Any) -> Know:
     return lambda pki: {"server_profile": ServerProfile(completed, failed, **fields)}
 
 
-def replayed(*minimal: Altered, certain: bool = True) -> Know:
-    """The context in which the handshake was done again, and went through with these changes only."""
-    attempt = story(client >> hello(), server << server_hello(), file="server.example.test:443 attempt 4")
+def replayed(*minimal: Altered, certain: bool = True, sent: Thing | None = None) -> Know:
+    """The context in which the handshake was done again, and went through with these changes only; ``sent`` is the hello that has them."""
+    attempt = story(client >> (sent or hello()), server << server_hello(), file="server.example.test:443 attempt 4")
     control = Tried((), 2, False, "fatal handshake_failure", story(client >> hello(), server << alert(40), file="server.example.test:443 attempt 2"))
     helped = Tried(minimal, 4, True, "TLS 1.2, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", attempt)
     other = Tried((Altered("alpn", "adding ALPN h2"),), 5, False, "fatal handshake_failure", attempt)

@@ -232,3 +232,18 @@ def test_any_inventory_gets_an_answer(slug: str, accepts: Accepts, name: str | N
     if answer.connects:
         assert answer.suite in accepts.suites[answer.version or 0]
         assert answer.suite in clients.load(slug).hello.cipher_suites
+
+
+def test_a_site_without_a_name_that_has_another_kind_of_key_is_not_judged_by_what_the_named_one_signs(pki: SimpleNamespace) -> None:
+    """hitch shows its last certificate to those who send no name: there ECDSA, where the site that was asked about has RSA."""
+    pss = (0x0804, 0x0805)
+    apart = server(pki, named=Site((pki.rsa,)), nameless=Site((pki.own,)), signature_schemes=pss)
+    nameless = ask("haproxy-2.6-server", apart, pki)
+    assert nameless.server_name is None
+    assert "signature-algorithm-mismatch" not in [obstacle.cause for obstacle in nameless.obstacles]
+    assert nameless.chain == pki.own
+    unasked = ask("haproxy-2.6-server", apart._replace(suites={TLS12: (GCM,)}), pki)
+    assert unasked.connects is None
+    assert any("cipher suites" in text for text in unasked.unknown)
+    same = ask("haproxy-2.6-server", apart._replace(named=Site((pki.own,)), signature_schemes=pss), pki)
+    assert stopped_by(same) == "signature-algorithm-mismatch", "where the kinds are the same, what it signs with counts"

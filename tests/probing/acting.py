@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from refusing_server import ModelServer
+from refusing_server import ModelServer, Sites
 
 from whytls.model import Endpoint, Outcome
 from whytls.probing.attempt import Attempt
@@ -13,13 +13,14 @@ from whytls.probing.facts import Identity, Until
 from whytls.probing.search import Heard
 from whytls.wire.message import Alert, Certificate, ClientHello, PlainMessage, ServerHello
 
-Answer = Heard | int | str  # accepted, and what is chosen; an alert; "closed", "reset", "silence", "refused-connection"
+# Accepted, and what is chosen; an alert; "closed", "reset", "silence", "refused-connection"; "hidden": no_application_protocol, encrypted.
+Answer = Heard | int | str
 Server = Callable[[ClientHello, int], Answer]  # of the hello and the number of the attempt
 
 HERE, THERE = Endpoint("192.0.2.7", 50000), Endpoint("198.51.100.20", 443)
 
 
-def like(server: ModelServer, refusal: Answer = 40) -> Server:
+def like(server: ModelServer | Sites, refusal: Answer = 40) -> Server:
     """A model server that refuses in this way."""
 
     def answer(hello: ClientHello, number: int) -> Answer:
@@ -63,6 +64,10 @@ class Acting:
             return "reached", "completed" if until == "finish" else "unfinished", 0
         if isinstance(answer, int):
             said.add("alert", "server", Alert(2, answer), 2)
+            return "refused", "failed", 0
+        if answer == "hidden":
+            said.add("server-hello", "server", ServerHello(0x0304, 0x0303, bytes(32), b"", 0x1301, 0, (), group=0x001D), 80)
+            said.add("alert", "server", Alert(2, 120), 2)
             return "refused", "failed", 0
         if answer == "silence":
             return "silence", "failed", 11_000_000_000

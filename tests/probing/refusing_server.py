@@ -46,11 +46,17 @@ class ModelServer(NamedTuple):
                     return found
         return NO
 
+    def beside(self, name: str, site: ModelServer) -> Sites:
+        """This as the default site, and another that has rules of its own."""
+        return Sites(self, name, site)
+
     def _tls13(self, hello: ClientHello) -> Heard:
         suite = next((s for s in self.suites if suite_facts(s).tls13 and s in hello.cipher_suites), None)
         group = next((g for g in self.groups if g in (hello.groups or ())), None)
         scheme = self._scheme(hello.signature_algorithms or (), self.keys)
         if suite is None or group is None or scheme is None or hello.key_shares is None:
+            return NO
+        if hello.compression_methods != (0,):  # RFC 8446 section 4.1.2
             return NO
         return Heard(True, TLS13, suite, group, scheme)
 
@@ -72,3 +78,15 @@ class ModelServer(NamedTuple):
             return Heard(True, version, suite, None, scheme)
         group = next((g for g in self.groups if hello.groups is None or g in hello.groups), None)
         return Heard(True, version, suite, group, scheme) if group is not None else NO
+
+
+class Sites(NamedTuple):
+    """Two sites behind one address."""
+
+    default: ModelServer
+    name: str
+    other: ModelServer
+
+    def answer(self, hello: ClientHello) -> Heard:
+        """What the site does that the hello names."""
+        return (self.other if hello.server_name == self.name else self.default).answer(hello)

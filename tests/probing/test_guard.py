@@ -14,7 +14,7 @@ from walking import QUICK, reset, serving, walked
 
 from whytls.exceptions import UsageError
 from whytls.probing import guard
-from whytls.probing.guard import Bucket, Gate, Strain, allowed, pause, taken
+from whytls.probing.guard import SLOWEST, Bucket, Gate, Strain, allowed, pause, taken
 from whytls.probing.limits import Limits
 from whytls.probing.target import Target, Where, addresses, proxy, target
 from whytls.probing.way import Failed, Opened
@@ -216,6 +216,23 @@ def test_a_server_that_minds_for_a_while_is_waited_for() -> None:
     assert results == ["served", "served"]
     assert 2 <= gate.strain.retries <= 3
     assert gate.strain.waited >= 0.6
+
+
+def test_a_server_that_counts_by_the_second_is_asked_more_slowly() -> None:
+    """Five in any second, however many at once (HAProxy's conn_rate, nftables' limit): after a few were turned away all others are served."""
+    served: list[float] = []
+
+    def counts(_: int, now: float) -> bool:
+        if len([one for one in served if one > now - 1]) >= 5:
+            return True
+        served.append(now)
+        return False
+
+    server = Server(counts)
+    results, gate = server.run(60, Limits(parallel=8))
+    assert results.count("reset") == 0
+    assert gate.strain.relieved
+    assert server.now < 60 / SLOWEST + 10, "and it comes to an end"
 
 
 def test_retries_count_as_connections() -> None:

@@ -155,3 +155,27 @@ def test_a_server_that_was_mended_since(issued: Papers, tmp_path: Path) -> None:
     assert (found.stopped, found.reproduced) == ("not-reproduced", 0)
     assert said.cause == first.cause
     assert any("accepts today what it refused" in w for w in said.warnings)
+
+
+def test_an_application_protocol_that_go_refuses_under_encryption(issued: Papers, tmp_path: Path) -> None:
+    """Go says no_application_protocol after its ServerHello: a recording shows a record of an alert's size, the replay reads it."""
+    with running(Serve("go", (issued.server(WWW),), alpn=("h2", "http/1.1"))) as server:
+        client = (*S_CLIENT, "-connect", f"127.0.0.1:{server.port}", "-servername", WWW, "-alpn", "acme/9")
+        first = recorded(server.port, tmp_path / "a.pcap", *client)
+        assert first.handshake is not None
+        assert first.cause != "alpn-mismatch"
+        said, found = again(first.handshake, server.port)
+    assert (said.cause, said.confidence) == ("alpn-mismatch", "proven")
+    assert found.dimensions == {"alpn"}
+
+
+def test_a_certificate_on_a_curve_that_the_client_does_not_list(issued: Papers, tmp_path: Path) -> None:
+    """Below TLS 1.3 the groups speak for certificates too; the server has x25519, and says so to whoever lists P-256 beside it."""
+    with running(Serve("openssl", (issued.server(WWW, "ec"),), (TLS12,))) as server:
+        client = (*S_CLIENT, "-connect", f"127.0.0.1:{server.port}", "-servername", WWW, "-tls1_2", "-groups", "X25519")
+        first = recorded(server.port, tmp_path / "a.pcap", *client)
+        assert first.handshake is not None
+        said, found = again(first.handshake, server.port)
+    assert (said.cause, said.detail, said.confidence) == ("group-mismatch", "certificate-curve", "proven")
+    assert "lies on secp256r1" in said.title
+    assert found.dimensions == {"group"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from refusing_server import ModelServer
+from refusing_server import ModelServer, Sites
 
 from whytls.probing.changes import MODERN_GROUPS, MODERN_SCHEMES, MODERN_SUITES, MODERN_TLS13, Change, applied, with_shares
 from whytls.probing.search import Found, search
@@ -34,7 +34,7 @@ def java7() -> ClientHello:
     return make(suites=(0x002F, 0x0033, 0xC013, 0xC009, 0x000A, 0x0005), versions=(TLS10,), server_name=NAMES[0], signature_algorithms=None)
 
 
-def found_by(hello: ClientHello, server: ModelServer, hints: Hints = NAMED, most: int = 16, together: int = 1) -> tuple[Found, int]:
+def found_by(hello: ClientHello, server: ModelServer | Sites, hints: Hints = NAMED, most: int = 16, together: int = 1) -> tuple[Found, int]:
     """Drives the search with the model; the result and the number of questions."""
     assert not server.answer(hello).passes
     asking, count = search(hello, steps(hello, hints), most, together), 0
@@ -113,6 +113,29 @@ def test_what_is_said_of_the_smallest_change_is_the_one_value_that_was_needed() 
     assert all(change.belongs == "version" for change in found.minimal[1:])
     assert found.shown_minimal
     assert len(found.alone) >= 5
+
+
+def test_a_client_that_offers_compression_gets_tls13_without_it() -> None:
+    """RFC 8446 section 4.1.2: OpenSSL 3 refuses TLS 1.3 with any other; found with the hello of OpenSSL 1.0.2."""
+    hello = only(usual(), versions=(TLS12,), suites=MODERN_SUITES, without=(51, 45))._replace(compression_methods=(1, 0))
+    found, _ = found_by(hello, RSA._replace(versions=(TLS13,)))
+    assert found.minimal[0] == Change("version", "add", (TLS13,))
+    assert {change.dimension for change in found.minimal} == {"version"}
+    assert found.shown_minimal
+
+
+def test_a_site_with_rules_of_its_own_is_not_a_name_that_nobody_knows() -> None:
+    """Two repairs are needed for the site, none alone is enough, and the default site takes the hello without its name."""
+    strict = SERVER._replace(versions=(TLS12,), groups=(0x0019,), keys=frozenset({"ecdsa"}))
+    hello = only(usual(NAMES[1]), versions=(TLS12,), suites=(0xC02F,), groups=(0x001D,), without=(51, 45))
+    found, count = found_by(hello, RSA.beside(NAMES[1], strict))
+    assert "sni" not in {change.dimension for change in found.minimal}
+    assert {"suite", "group"} <= {change.dimension for change in found.minimal}
+    assert any(step.lead == Change("sni", "remove") for step in found.also)
+    assert count <= 16
+    nobody = RSA.beside(NAMES[1], strict._replace(versions=()))
+    found, _ = found_by(hello, nobody)
+    assert {change.dimension for change in found.minimal} == {"sni"}, "whatever is repaired, this name is refused"
 
 
 def test_two_repairs_that_are_enough_each_are_both_named() -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from whytls.model import Endpoint, Event, Handshake
 from whytls.probing.attempt import Attempt
-from whytls.probing.seen import agreed, certificates, client_certificate, refusal_of
-from whytls.wire.message import CertificateRequest, ServerHello
+from whytls.probing.seen import agreed, certificates, client_certificate, contradictions, refusal_of
+from whytls.wire.hello import make
+from whytls.wire.message import Alert, CertificateRequest, ServerHello
 
 NGINX = b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n<center>No required SSL certificate was sent</center>"
 
@@ -52,3 +53,24 @@ def test_what_was_agreed_and_shown() -> None:
     assert agreed([attempt()]) == (False, False, None)  # the hello is not known, so it may have had no extensions
     assert agreed([]) == (None, None, None)
     assert [(shown.key_type, shown.chain, shown.attempts) for shown in certificates([attempt(), attempt()])] == [("rsa", (b"leaf",), (1, 1))]
+
+
+def test_one_name_and_two_answers_are_two_servers() -> None:
+    """A balancer before a server of TLS 1.2 and one of TLS 1.3 takes a version now, and has none of it then."""
+    took = told_of(1, 0x0304, "www.maple.test")
+    (words,) = contradictions([took, told_of(2, 0x0304, "www.maple.test", refused=True)])
+    assert "attempt 1" in words
+    assert "attempt 2" in words
+    assert not contradictions([took, told_of(2, 0x0304, "api.maple.test", refused=True)]), "a site can have versions of its own"
+    assert not contradictions([took, told_of(2, 0x0303, "www.maple.test", refused=True)])
+    assert not contradictions([took, told_of(2, 0x0304, "www.maple.test", refused=True, alert=40)])
+
+
+def told_of(number: int, version: int, name: str, *, refused: bool = False, alert: int = 70) -> Attempt:
+    sent = make(suites=(0x1301, 0xC02F), versions=(version,), server_name=name)
+    chosen = ServerHello(version, 0x0303, bytes(32), b"", 0x1301, 0, ())
+    answer = Event("alert", "server", 2, 2, Alert(2, alert)) if refused else Event("server-hello", "server", 2, 2, chosen)
+    ends = Endpoint("192.0.2.1", 1), Endpoint("192.0.2.2", 443)
+    events = (Event("client-hello", "client", 1, 1, sent), answer)
+    made = Handshake(*ends, events, "failed" if refused else "unfinished", client_hello=sent, server_hello=None if refused else chosen)
+    return Attempt(number, "an offer", made, "refused" if refused else "reached")

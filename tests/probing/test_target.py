@@ -174,3 +174,8 @@ def test_a_resolver_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.M
     assert time.monotonic() - begun < 5  # the loop has ended, too
     asked.set()
     assert module.RESOLVE > 0
+
+
+def test_a_host_that_is_called_unix_is_a_host() -> None:
+    assert (target("unix:443").host, target("unix:443").port, target("unix:443").path) == ("unix", 443, "")
+    assert target("unix:/443").path == "/443"

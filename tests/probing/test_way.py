@@ -20,9 +20,8 @@ from whytls.model import Endpoint, Prelude
 from whytls.pki.password import Password
 from whytls.probing.conversation import Conversation
 from whytls.probing.limits import Limits
-from whytls.probing.proxies import KINDS
 from whytls.probing.target import PORTS, Target, Where, proxy, proxy_header
-from whytls.probing.way import Opened, opened
+from whytls.probing.way import PROXIES, Opened, opened
 
 SMTP = (b"220 mail.maple.test ESMTP\r\n", b"250-mail.maple.test\r\n250 STARTTLS\r\n", b"220 2.0.0 go ahead\r\n")
 
@@ -377,4 +376,4 @@ def test_the_password_is_asked_for_when_it_is_needed_and_stands_nowhere(tmp_path
 def test_the_kinds_of_proxies_are_those_of_the_causes() -> None:
     from whytls.causes import proxy_refused
 
-    assert set(proxy_refused._PROXIES) == KINDS
+    assert set(proxy_refused._PROXIES) == PROXIES

@@ -15,6 +15,7 @@ from tools.fuzz import checking_targets as checking
 from tools.fuzz import judging_targets as judging
 from tools.fuzz import mending_targets as mending
 from tools.fuzz import pki_targets as pki
+from tools.fuzz import probing_targets as probing
 from tools.fuzz import seeds
 from tools.fuzz import wire_targets as wire
 from tools.fuzz.der import change_der
@@ -60,6 +61,9 @@ TARGETS: dict[str, Target] = {
     "nginx": Target(*pki.STORE_TARGETS["nginx"], anywhere, 2048),
     "check": Target(checking.check, pki.chain_seeds, partial(change_items, item=change_der), 8192),
     "endpoint": Target(checking.endpoint, lambda: checking.ENDPOINTS, anywhere, 2048),
+    "client": Target(probing.client, probing.client_seeds, partial(behind, 2, inner=change_stream), 8192),
+    "dialogue": Target(probing.dialogue, lambda: probing.DIALOGUES, partial(behind, 2), 2048),
+    "target": Target(probing.target, lambda: probing.TARGET_TEXTS, anywhere, 256),
     "capture": Target(judging.capture, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
     "verdict": Target(judging.verdict, seeds.all_captures, partial(change_capture, payload=change_stream), 16384),
 }

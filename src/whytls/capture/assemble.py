@@ -121,7 +121,7 @@ class Reading:
             events = [_placed(e, numbering) for e in events]
         ends = endpoints(self.flow.key)
         shape, state, due = form_of(events, version, coverage is not _WHOLE)
-        return Handshake(
+        return _new(Handshake, (
             ends[self.swapped],
             ends[not self.swapped],
             tuple(events),
@@ -130,23 +130,24 @@ class Reading:
             ended_at,
             quiet,
             events[0].file if events else file,
-            shape=shape,
-            version=version,
-            client_hello=client.client_hello,
-            retried_hello=client.retried_hello,
-            server_hello=server.server_hello,
-            hello_retry_request=server.retry,
-            server_chain=server.chain,
-            client_chain=client.chain,
-            certificate_request=server.certificate_request,
-            server_key_exchange=server.server_key_exchange,
-            resumed=not server.lost and resumed_of(events, server.server_hello),
-            coverage=coverage,
-            transport=transport,
-            prelude=self._prelude(numbering) if self.found else None,
-            state=state,
-            expected=due,
-        )
+            "tls",
+            shape,
+            version,
+            client.client_hello,
+            client.retried_hello,
+            server.server_hello,
+            server.retry,
+            server.chain,
+            client.chain,
+            server.certificate_request,
+            server.server_key_exchange,
+            not server.lost and resumed_of(events, server.server_hello),
+            state,
+            due,
+            coverage,
+            transport,
+            self._prelude(numbering) if self.found else None,
+        ))  # fmt: skip
 
     @property
     def opening(self) -> Packet:
@@ -378,28 +379,28 @@ def _key(keyed: tuple[int, Event]) -> int:
 def seen_of(handshake: Handshake) -> Seen:
     """What a handshake tells about its server and client."""
     hello, answer = handshake.client_hello, handshake.server_hello
-    alert = next((e for e in handshake.events if isinstance(e.value, Alert) and e.value.level == 2), None)
-    return Seen(
-        frame=handshake.events[0].frame if handshake.events else 0,
-        file=handshake.file,
-        client=handshake.client,
-        server=handshake.server,
-        outcome=handshake.outcome,
-        sni=handshake.sni,
-        version=handshake.version,
-        cipher_suite=answer.cipher_suite if answer else None,
-        group=_group(handshake),
-        alpn=answer.alpn if answer else None,
-        chain=handshake.server_chain,
-        client_certificate=bool(handshake.client_chain),
-        offered_versions=hello.versions if hello else (),
-        offered_suites=hello.cipher_suites if hello else (),
-        offered_groups=(hello.groups or ()) if hello else (),
-        offered_signature_algorithms=(hello.signature_algorithms or ()) if hello else (),
-        alert=(alert.sender, alert.value.description) if alert and isinstance(alert.value, Alert) else None,
-        started_at=handshake.started_at,
-        ended_at=handshake.ended_at,
-    )
+    alert = next((e for e in handshake.events if e[0] == "alert" and isinstance(e.value, Alert) and e.value.level == 2), None)
+    return _new(Seen, (
+        handshake.events[0].frame if handshake.events else 0,
+        handshake.file,
+        handshake.client,
+        handshake.server,
+        handshake.outcome,
+        hello.server_name if hello else None,
+        handshake.version,
+        answer.cipher_suite if answer else None,
+        _group(handshake),
+        answer.alpn if answer else None,
+        handshake.server_chain,
+        bool(handshake.client_chain),
+        hello.versions if hello else (),
+        hello.cipher_suites if hello else (),
+        (hello.groups or ()) if hello else (),
+        (hello.signature_algorithms or ()) if hello else (),
+        (alert.sender, alert.value.description) if alert and isinstance(alert.value, Alert) else None,
+        handshake.started_at,
+        handshake.ended_at,
+    ))  # fmt: skip
 
 
 def _group(handshake: Handshake) -> int | None:

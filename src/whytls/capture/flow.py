@@ -6,9 +6,9 @@ Plain classes with slots, made for each of millions of connections; the sieve's 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple
 
 from whytls.capture.tcp import TIME, Packet
+from whytls.tuples import NamedTuple
 
 OVERHEAD = 300  # bytes that a kept packet costs besides its payload
 FLOW_COST = 900  # bytes that a flow costs besides its packets: two keys, two directions
@@ -17,7 +17,8 @@ FLOW_COST = 900  # bytes that a flow costs besides its packets: two keys, two di
 class Direction:
     """The packets that one end of a flow sent."""
 
-    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "packets", "side", "signals", "size", "sure")
+    __slots__ = ("acked", "base", "far", "flow", "kind", "next", "orderly", "other", "packets", "side", "signals", "size", "sure")
+    other: Direction  # the opposite one
 
     def __init__(self, flow: Flow, side: int) -> None:
         self.flow = flow
@@ -47,8 +48,9 @@ class Flow:
 
     def __init__(self, key: bytes, peer: bytes) -> None:
         self.key, self.peer = key, peer
-        self.first = Direction(self, 0)
-        self.second = Direction(self, 1)
+        first, second = Direction(self, 0), Direction(self, 1)
+        self.first, self.second = first, second
+        first.other, second.other = second, first
         self.midway = False  # no SYN: the recording begins later than the connection
         self.ended = 0  # a bit for each side that sent FIN; 3 after a RST
         self.reset = False  # there was a RST

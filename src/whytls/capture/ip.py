@@ -10,10 +10,10 @@ length counts. Where less was recorded than the header says (snap length), ``mis
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import NamedTuple
 
 from whytls.capture.link import IPV4, IPV6, Network, network
 from whytls.capture.tunnel import inside_ip, inside_udp
+from whytls.tuples import NamedTuple
 
 ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
 FRAGMENT, AUTHENTICATION = 44, 51

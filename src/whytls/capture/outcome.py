@@ -38,9 +38,8 @@ a shorter tag: 11. A Finished has 53 or 69, padded 69 or 85; an empty Certificat
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from whytls.model import Event, Outcome, Side, Transport
+from whytls.tuples import NamedTuple
 from whytls.wire.message import Alert, EncryptedRecord
 from whytls.wire.record import ALERT, APPLICATION_DATA, HANDSHAKE
 from whytls.wire.registry import SSL2, is_tls13

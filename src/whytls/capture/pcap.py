@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from whytls.exceptions import DamagedInput
+from whytls.tuples import NamedTuple
 
 CHUNK = 128 << 10  # stays in the processor's cache: 4 MiB was slower in every measurement
 MAX_PACKET = 256 << 10  # the largest snap length of libpcap and Wireshark; a longer record is damage

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from whytls.capture.pcap import MAX_PACKET, Clock, Readable, Run, exactly, gather
 from whytls.exceptions import DamagedInput
+from whytls.tuples import NamedTuple
 
 MAGIC = b"\x0a\x0d\x0d\x0a"  # a section header block; reads the same in both byte orders
 MAX_BLOCK = 16 << 20  # Wireshark reads no longer one either, packets of special link types aside

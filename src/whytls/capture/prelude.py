@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
 
+from whytls.tuples import NamedTuple
 from whytls.wire.record import looks_like_tls
 
 FOREIGN, LEADS, TLS = 0, 1, 2  # what first bytes look like: nothing of ours, something in front of TLS, TLS
@@ -29,14 +29,17 @@ MYSQL_SSL = 0x0800  # CLIENT_SSL among the capabilities
 # What can open a flow when the recording begins after the connection: TLS, or a CONNECT on a connection kept open.
 STARTS_MIDWAY = frozenset((0x14, 0x15, 0x16, ord("C"), *range(0x80, 0x83)))
 
+# What the first bytes of a dialect in front of TLS look like.
+_LEADING = (
+    rb"(?s)(?:220[ -]|\* OK|\* PREAUTH|\+OK|CONNECT [^\s]|PROXY |\r\n\r\n\0\r\nQUIT\n|<\?xml|<stream:|EHLO |HELO |[Ss][Tt][Aa][Rr][Tt][Tt][Ll][Ss]"
+    rb"|AUTH (?:TLS|SSL)|USER |\0\0\0\x08\x04\xd2[\x16]\x2f|\x04[\x01\x02].{7}|\x30.{1,12}\x77|.{2}\0\0\x0a[3-9]|\x05[\x01-\x10][\0-\xff])"
+)
+
+
 @cache
-def _leading() -> re.Pattern[bytes]:
-    """What the first bytes of a dialect in front of TLS look like; compiled when it is first needed, for most captures do without."""
-    return re.compile(
-        rb"(?:220[ -]|\* OK|\* PREAUTH|\+OK|CONNECT [^\s]|PROXY |\r\n\r\n\0\r\nQUIT\n|<\?xml|<stream:|EHLO |HELO |[Ss][Tt][Aa][Rr][Tt][Tt][Ll][Ss]"
-        rb"|AUTH (?:TLS|SSL)|USER |\0\0\0\x08\x04\xd2[\x16]\x2f|\x04[\x01\x02].{7}|\x30.{1,12}\x77|.{2}\0\0\x0a[3-9]|\x05[\x01-\x10][\0-\xff])",
-        re.DOTALL,
-    )
+def _pattern(text: bytes) -> re.Pattern[bytes]:
+    """Compiled when it is first needed, for most captures do without."""
+    return re.compile(text)
 
 
 _HTTPS_WORDS = (b"HTTPS", b"https", b"SSL", b"TLS")
@@ -49,7 +52,7 @@ def opening(head: bytes) -> int:
         return TLS
     if first == 0x14 and head[:3] in (b"\x14", b"\x14\x03", b"\x14\x03\x03", b"\x14\x03\x01", b"\x14\x03\x02", b"\x14\x03\0"):
         return TLS
-    if _leading().match(head):
+    if _pattern(_LEADING).match(head):
         return LEADS
     if first == 5 and len(head) >= 3 and len(head) == 2 + head[1]:
         return LEADS
@@ -95,7 +98,7 @@ def find(client: bytes, server: bytes) -> Found | None:
     return found
 
 
-_FAREWELL = re.compile(rb"(?:(?:\S{1,64} )?(?:QUIT|LOGOUT|NOOP|RSET)\s*)+$|X\0\0\0\x04|\x30.{1,5}\x02\x01.\x42|</stream", re.IGNORECASE | re.DOTALL)
+_FAREWELL = rb"(?is)(?:(?:\S{1,64} )?(?:QUIT|LOGOUT|NOOP|RSET)\s*)+$|X\0\0\0\x04|\x30.{1,5}\x02\x01.\x42|</stream"
 
 
 def goes_on_without(found: Found, client: bytes) -> bool:
@@ -103,7 +106,7 @@ def goes_on_without(found: Found, client: bytes) -> bool:
     if found.upgraded or found.kind in ("http-connect", "socks4", "socks5"):
         return False
     rest = client[found.client_at : found.client_at + MOST]
-    return bool(rest) and not looks_like_tls(rest) and not _FAREWELL.match(rest)
+    return bool(rest) and not looks_like_tls(rest) and not _pattern(_FAREWELL).match(rest)
 
 
 def _one(client: bytes, server: bytes) -> Found | None:
@@ -145,7 +148,7 @@ def _lines(data: bytes) -> list[_Line]:
     return lines
 
 
-_STEP = re.compile(rb"(?:(\S{1,64}) )?(STARTTLS|STLS|AUTH +TLS(?:-[CP])?|AUTH +SSL)\s*$", re.IGNORECASE)
+_STEP = rb"(?i)(?:(\S{1,64}) )?(STARTTLS|STLS|AUTH +TLS(?:-[CP])?|AUTH +SSL)\s*$"
 
 
 def _line_dialect(client: bytes, server: bytes) -> Found | None:
@@ -153,7 +156,7 @@ def _line_dialect(client: bytes, server: bytes) -> Found | None:
     commands = _lines(client)
     index, step = -1, None
     for number, line in enumerate(commands):
-        match = _STEP.match(line.text)
+        match = _pattern(_STEP).match(line.text)
         if match:
             index, step = number, match
     if step is None:
@@ -279,16 +282,16 @@ def _is_mysql(client: bytes, server: bytes) -> bool:
     return len(server) > 8 and server[3] == 0 and server[4] in (9, 10) and server[2] == 0 and server[5:6].isdigit()
 
 
-_XMPP_STEP = re.compile(rb"<starttls[^>]*?(?:/>|>\s*</starttls>)")
-_XMPP_ANSWER = re.compile(rb"<(proceed|failure)\b[^>]*?(?:/>|></\1>)")
+_XMPP_STEP = rb"<starttls[^>]*?(?:/>|>\s*</starttls>)"
+_XMPP_ANSWER = rb"<(proceed|failure)\b[^>]*?(?:/>|></\1>)"
 
 
 def _xmpp(client: bytes, server: bytes) -> Found | None:
     """RFC 6120 section 5: <starttls/>, answered by <proceed/> or <failure/>."""
-    asked = _XMPP_STEP.search(client)
+    asked = _pattern(_XMPP_STEP).search(client)
     if asked is None:
         return None
-    answer = _XMPP_ANSWER.search(server)
+    answer = _pattern(_XMPP_ANSWER).search(server)
     if answer is None:
         return Found("xmpp", asked.end(), len(server), upgraded=looks_like_tls(client, asked.end()))
     if answer[1] == b"failure":
@@ -302,15 +305,15 @@ def _is_xmpp(client: bytes, server: bytes) -> bool:
 
 # ------------------------------------------------------------------ HTTP CONNECT, SOCKS, PROXY protocol
 
-_CONNECT = re.compile(rb"CONNECT (\S{1,300}) HTTP/1\.[01]\r?\n")
-_LENGTH = re.compile(rb"\r?\ncontent-length:\s*(\d{1,7})", re.IGNORECASE)
+_CONNECT = rb"CONNECT (\S{1,300}) HTTP/1\.[01]\r?\n"
+_LENGTH = rb"(?i)\r?\ncontent-length:\s*(\d{1,7})"
 
 
 def _http_connect(client: bytes, server: bytes) -> Found | None:
     """RFC 9110 section 9.3.6. A refusal can be followed by another try on the same connection (407, then with credentials)."""
     asked = answered = 0
     for _ in range(8):
-        request = _CONNECT.match(client, asked)
+        request = _pattern(_CONNECT).match(client, asked)
         if request is None:
             return None
         target = harmless(request[1])
@@ -321,7 +324,7 @@ def _http_connect(client: bytes, server: bytes) -> Found | None:
         status = server[answered : server.find(b"\n", answered)] if b"\n" in server[answered:] else server[answered:]
         if status[9:10] == b"2":
             return Found("http-connect", asked, head, target)
-        length = _LENGTH.search(server, answered, head)
+        length = _pattern(_LENGTH).search(server, answered, head)
         answered = min(head + (int(length[1]) if length else 0), len(server))
         if not client.startswith(b"CONNECT ", asked):
             return Found("http-connect", asked, answered, target, upgraded=False, refusal=harmless(status))
@@ -420,12 +423,12 @@ def _is_socks5(client: bytes, server: bytes) -> bool:
     return len(client) >= 3 and client[0] == 5 and server[:1] in (b"\x05", b"")
 
 
-_PROXY_V1 = re.compile(rb"PROXY (?:TCP[46] (\S{2,45}) \S{2,45} (\d{1,5}) \d{1,5}|UNKNOWN[^\r\n]{0,80})\r\n")
+_PROXY_V1 = rb"PROXY (?:TCP[46] (\S{2,45}) \S{2,45} (\d{1,5}) \d{1,5}|UNKNOWN[^\r\n]{0,80})\r\n"
 
 
 def _proxy_v1(client: bytes, server: bytes) -> Found | None:
     """The PROXY protocol, version 1, in front of the client's bytes; nothing answers it."""
-    match = _PROXY_V1.match(client)
+    match = _pattern(_PROXY_V1).match(client)
     if match is None:
         return None
     return Found("proxy-v1", match.end(), 0, f"{harmless(match[1])}:{harmless(match[2])}" if match[1] else None)

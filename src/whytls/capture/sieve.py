@@ -61,11 +61,12 @@ IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 MOST_CALLERS, MOST_CALLEES = 50_000, 16
 MONOLOGUE = 16 << 10  # bytes of one side that are not TLS, with no word of the other: nobody asks for TLS here
-# IPv4 and TCP: version and length, total length, identification, fragment, time to live, protocol; sequence number,
-# acknowledgement, offset and flags. The same behind an ethertype. IPv6 and TCP: payload length, hop limit, and the same of TCP.
-_HEAD4 = Struct(">BxHHHBB14xIIH").unpack_from
-_TYPE_AND_HEAD4 = Struct(">HBxHHHBB14xIIH").unpack_from
-_HEAD6 = Struct(">4xHxB36xIIH").unpack_from
+# IPv4 and TCP in one step: version and length, total length, identification, fragment, time to live, protocol, the key (addresses and
+# ports, which stand side by side), sequence number, acknowledgement, offset and flags. The same from the ethertype's last byte on. IPv6
+# and TCP: payload length, hop limit, and the same from the key on.
+_HEAD4 = Struct(">BxHHHBB2x12sIIH").unpack_from
+_TYPED_HEAD4 = Struct(">HxHHHBB2x12sIIH").unpack_from
+_HEAD6 = Struct(">4xHxB36sIIH").unpack_from
 _SEGMENT = Struct(">IIH").unpack_from
 
 
@@ -114,42 +115,29 @@ class Sieve:
 
     def _walk(self, buf: bytes, packets: Iterable[tuple[int, int, int]], link: int, when: Clock) -> None:
         """The loop itself. Fast for what is common; _elsewhere finds TCP in all the rest."""
-        live, began, head4, head6, segment, held = self.live.get, self.done.get, _TYPE_AND_HEAD4, _HEAD6, _SEGMENT, 0
+        live, began, head4, held = self.live.get, self.done.get, _TYPED_HEAD4, 0
         framed = link in FRAMED
         skip, at = FRAMED.get(link, (0, 0))
         plain = framed or link in RAW_IP
         usual = at == -2  # the ethertype stands straight in front of IP
         for order, start, end in packets:
             b, p, t = buf, start + skip, 0
-            # 1. where TCP stands, the key of the flow's direction, and whether that is decided: bulk data, late acknowledgements
+            # 1. where TCP stands, and the key of the flow's direction
             if usual and end - p >= 40 and b[p - 2] == 8:  # IPv4, or ARP
-                key = b[p + 12 : p + 24]
-                base = began(key)
-                if base is None:
-                    ethertype, version, total, ident, fragment, ttl, protocol, seq, ack, bits = head4(b, p - 2)
-                    if ethertype == 0x0800 and version == 0x45 and protocol == TCP and not fragment & 0x3FFF:
-                        t, stop = p + 20, p + total
-                elif not b[p + 33] & 2 and b[p + 9] == TCP and b[p] == 0x45 and not b[p - 1]:
-                    continue
+                form, total, ident, fragment, ttl, protocol, key, seq, ack, bits = head4(b, p - 1)
+                if form == 0x45 and protocol == TCP and not fragment & 0x3FFF:
+                    t, stop = p + 20, p + total
             if not t:
                 kind = b[p + at : p + at + 2] if framed else RAW_KIND.get(b[p] >> 4, b"") if plain and p < end else b""
                 while kind in TAGS:
                     p += 4
                     kind = b[p - 2 : p]
                 if kind == IPV4 and end - p >= 40:
-                    key = b[p + 12 : p + 24]
-                    base = began(key)
-                    if base is not None and not b[p + 33] & 2 and b[p + 9] == TCP and b[p] == 0x45:
-                        continue
-                    version, total, ident, fragment, ttl, protocol, seq, ack, bits = _HEAD4(b, p)
-                    if version == 0x45 and protocol == TCP and not fragment & 0x3FFF:
+                    form, total, ident, fragment, ttl, protocol, key, seq, ack, bits = _HEAD4(b, p)
+                    if form == 0x45 and protocol == TCP and not fragment & 0x3FFF:
                         t, stop = p + 20, p + total
                 elif kind == IPV6 and end - p >= 60 and b[p + 6] == TCP:
-                    key = b[p + 8 : p + 44]
-                    base = began(key)
-                    if base is not None and not b[p + 53] & 2:
-                        continue
-                    total, ttl, seq, ack, bits = head6(b, p)
+                    total, ttl, key, seq, ack, bits = _HEAD6(b, p)
                     t, stop, ident = p + 40, p + 40 + total, -1
             if not t:
                 if kind in NOT_IP:
@@ -160,39 +148,43 @@ class Sieve:
                 b, t, end, ttl, ident = found.buf, found.offset, found.stop, found.ttl, -1
                 stop = end + found.missing
                 key = found.src + found.dst + b[t : t + 4]
-                base = began(key)
-                seq, ack, bits = segment(b, t + 4)
-                if base is not None and not bits & SYN:
-                    continue
-            if base is not None and base == (seq + 1) & WRAP:
-                continue  # its SYN again
+                seq, ack, bits = _SEGMENT(b, t + 4)
             # 2. what is known of the flow
             direction = live(key)
+            if direction is None:
+                base = began(key)
+                if base is not None and (not bits & SYN or base == (seq + 1) & WRAP):
+                    continue  # of a decided flow: bulk data, late acknowledgements, its SYN again
             data = t + (bits >> 10 & 0x3C)
             if stop <= t:
                 stop = end  # segmentation offload: the length is not filled in
             length = stop - data
-            if length <= 0 and not bits & 7:
-                if direction is not None:
-                    if direction.acked < 0:
-                        direction.acked = ack
-                        self._begins(direction, seq, ack)
-                    elif (ack - direction.acked) & WRAP < BEHIND:
-                        direction.acked = ack
+            if not bits & 7:
+                if length <= 0:
+                    if direction is not None:
+                        if direction.acked < 0:
+                            direction.acked = ack
+                            if direction.other.base < 0:
+                                self._begins(direction, seq, ack)
+                        elif (ack - direction.acked) & WRAP < BEHIND:
+                            direction.acked = ack
+                    continue
+                # 3. keep it: at once what plainly continues a flow, the rest with care
+                if direction is None:
+                    if data >= end or b[data] not in STARTS_MIDWAY:
+                        continue  # the middle of what is not TLS
+                elif seq == direction.next and direction.kind > 0 and stop <= end:
+                    direction.next = (seq + length) & WRAP
+                    direction.size += length
+                    kept = direction.packets
+                    kept.append((order, when(buf, start), bits & 0xFF, seq, ack, ttl, b[data:stop], length, ident))
+                    held += length + OVERHEAD
+                    if direction.size >= LIMIT or len(kept) > MAX_PACKETS:
+                        self._decide(direction.flow)  # past any handshake
+                    continue
+            elif direction is None and not bits & SYN and (data >= end or b[data] not in STARTS_MIDWAY):
                 continue
-            if direction is None and not bits & SYN and (data >= end or b[data] not in STARTS_MIDWAY):
-                continue  # the middle of what is not TLS
             payload = b[data : stop if stop < end else end]
-            # 3. keep it: at once what plainly continues a flow, the rest with care
-            if direction is not None and not bits & 7 and seq == direction.next and direction.kind > 0 and stop <= end:
-                direction.next = (seq + length) & WRAP
-                direction.size += length
-                kept = direction.packets
-                kept.append((order, when(buf, start), bits & 0xFF, seq, ack, ttl, payload, length, ident))
-                held += length + OVERHEAD
-                if direction.size >= LIMIT or len(kept) > MAX_PACKETS:
-                    self._decide(direction.flow)  # past any handshake
-                continue
             if length < 0:
                 length = 0
             if direction is None or (bits & SYN and direction.base >= 0 and (seq + 1) & WRAP != direction.base):
@@ -204,7 +196,7 @@ class Sieve:
                 if direction.base < 0 and not length:  # the first packet of a side, as nearly always
                     direction.base = direction.next = seq
                     direction.sure = True
-                    if bits & 0x14 == 0x10:
+                    if bits & 0x14 == 0x10 and direction.other.base < 0:
                         self._begins(direction, seq, ack)
                     direction.signals.append((order, when(buf, start), bits & 0xFF, seq, ack, ttl, payload, length, ident))
                     held += OVERHEAD
@@ -230,10 +222,10 @@ class Sieve:
         if direction.base < 0:
             direction.base = direction.next = seq
             direction.sure = bool(bits & SYN)
-        if bits & 0x14 == 0x10:
+        if bits & 0x14 == 0x10 and direction.other.base < 0:
             self._begins(direction, seq, ack)
         if seq == direction.next and len(payload) == length:
-            if (seq - direction.base) & WRAP >= LIMIT and length:
+            if length and (seq - direction.base) & WRAP >= LIMIT:
                 self._decide(direction.flow)
                 return False
         else:
@@ -287,11 +279,9 @@ class Sieve:
 
     def _begins(self, direction: Direction, seq: int, ack: int) -> None:
         """What a side acknowledges is where the other one goes on: its beginning, if this side has not yet sent anything."""
-        flow = direction.flow
-        other = flow.second if direction.side == 0 else flow.first
-        if other.base < 0:
-            other.base = other.next = ack
-            other.sure = seq == direction.base and direction.sure
+        other = direction.other
+        other.base = other.next = ack
+        other.sure = seq == direction.base and direction.sure
 
     def _fits(self, direction: Direction, seq: int) -> bool:
         """Whether a segment out of order is near enough to be of use; too many that are not give the flow up."""
@@ -306,8 +296,7 @@ class Sieve:
 
     def _dropped(self, direction: Direction, seq: int, payload: bytes) -> bool:
         """Look at first bytes; forget the flow if this shows that it is not TLS."""
-        flow = direction.flow
-        other = flow.second if direction.side == 0 else flow.first
+        flow, other = direction.flow, direction.other
         if direction.kind < 0:
             if seq != direction.base or not payload:
                 return False
@@ -402,7 +391,7 @@ class Sieve:
                 del live[key]
                 if tombstones:
                     done[key] = direction.base
-            del direction.flow  # the only cycle: memory is given back without the collector
+            del direction.flow, direction.other  # the only cycles: memory is given back without the collector
         if len(done) > MAX_TOMBSTONES:
             for old in list(islice(done, MAX_TOMBSTONES // 4)):
                 del done[old]

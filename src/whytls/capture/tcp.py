@@ -28,7 +28,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final
+
+from whytls.tuples import NamedTuple
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 UNREACHABLE = 0x1000  # no TCP flag: an ICMP message that says that the packets of the other direction do not arrive
@@ -61,11 +63,12 @@ class Gap(NamedTuple):
 class Stream:
     """The bytes of one direction; see the theory above."""
 
-    __slots__ = ("base", "carriers", "contradiction", "ends", "gaps", "heard", "ordered", "pieces", "reach", "repeated", "snapped")
+    __slots__ = ("base", "carriers", "contradiction", "data", "ends", "gaps", "heard", "ordered", "pieces", "reach", "repeated", "snapped")
 
     def __init__(self, base: int) -> None:
         self.base = base  # sequence number of position 0
         self.pieces: list[tuple[int, bytes]] = []
+        self.data = b""  # the bytes from the first on, up to the first gap
         self.gaps: list[Gap] = []
         self.reach = 0  # the position behind the last byte that was sent, recorded or not
         self.repeated = 0  # segments that were sent again
@@ -75,11 +78,6 @@ class Stream:
         self.ends: list[int] = []  # where each stretch of bytes ends, and in carriers the packet that brought it
         self.carriers: list[Packet] = []
         self.ordered = False  # the carriers stand in the order of the recording
-
-    @property
-    def data(self) -> bytes:
-        """The bytes from the first on, up to the first gap."""
-        return self.pieces[0][1] if self.pieces and self.pieces[0][0] == 0 else b""
 
     @property
     def end(self) -> int:
@@ -141,6 +139,7 @@ def stream(packets: list[Packet], signals: list[Packet], base: int, *, orderly: 
         payloads = list(map(_payload, packets))
         data = b"".join(payloads)
         result.ends = list(accumulate(map(len, payloads)))
+    result.data = data
     result.pieces.append((0, data))
     result.reach = len(data)
     return result
@@ -205,6 +204,8 @@ def _arrange(result: Stream, packets: list[Packet], signals: list[Packet]) -> No
             parts.append((start, packet, payload[start - at : stop - at]))
     parts.sort(key=_begin_of_part)
     _join(result, parts)
+    if result.pieces and result.pieces[0][0] == 0:
+        result.data = result.pieces[0][1]
     closing = [position(p[SEQ], result.base) + p[LENGTH] for p in signals if p[FLAGS] & FIN]
     result.reach = max(furthest, *closing, 0)
     _find_gaps(result, covered, cuts)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _KEPT = 32 << 10  # of more than that the rest is not kept, whatever was acknowledged
 _ttl = itemgetter(TTL)
+_new = tuple.__new__
 TTL_STEP = 1  # routes of one side differ by so much without meaning anything
 
 
@@ -32,7 +33,7 @@ def transport_of(reading: Reading) -> Transport:
     syns = [p for p in signals if p[FLAGS] & SYN]
     syn_acks = [p for p in replies if p[FLAGS] & SYN]
     first, second = (syn_acks, syns) if reading.swapped else (syns, syn_acks)
-    return Transport(
+    return _new(Transport, (
         "server" if reading.swapped else "client",
         bool(first),
         bool(second),
@@ -49,7 +50,7 @@ def transport_of(reading: Reading) -> Transport:
         reading.copies,
         syns[0][TTL] if syns else 0,
         syn_acks[0][TTL] if syn_acks else 0,
-    )
+    ))  # fmt: skip
 
 
 def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> int:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType, ModuleType
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from whytls.inference.counterfactual import Dimension
 from whytls.model import Answer, CauseClass, Confirmer, Context, EndingKind, Finding, Fix, Handshake, Hop, Owner, Phase, Side
+from whytls.tuples import NamedTuple
 
 # What a handshake has to hold before a cause is asked, and where it stands in a Handshake.
 Need = Literal[

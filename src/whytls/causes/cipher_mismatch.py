@@ -31,7 +31,9 @@ from __future__ import annotations
 from whytls.causes.cause import FROM_HELLO, Cause
 from whytls.inference.hello_finding import refused_for
 from whytls.inference.hello_refusal import Refusal, hello_refusal, said_for
+from whytls.inference.offer import Narrowness, restrictions
 from whytls.inference.quote import quote_ending
+from whytls.inference.replayed import smallest
 from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable, Owner
 from whytls.wire.registry import suite_facts, suite_name
 
@@ -39,7 +41,7 @@ HANDSHAKE_FAILURE = 40
 
 CAUSE = Cause(
     title="the {server} supports none of the {count} cipher suites that the {client} offers ({some})",
-    titles={"restricted-offer": "the {client} offers {narrow}, and the {server} supports none of them"},
+    titles={"restricted-offer": "the {server} supports none of the cipher suites that the {client} offers: {narrow}"},
     cause_class="hello",
     owners=("server", "client"),
     phases=FROM_HELLO,
@@ -57,7 +59,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or not refusal.over_choice:
         return NotApplicable()
-    narrow = next((n for n in refusal.narrow if n.dimension == "suite"), None)
+    narrow = next((n for n in refusal.narrow if n.dimension == "suite" and not _without_it(n, refusal)), None)
     suites = [s for s in refusal.hello.cipher_suites if s not in (0x00FF, 0x5600)]
     facts = {
         "count": len(suites),
@@ -70,6 +72,13 @@ def look(handshake: Handshake, context: Context) -> Answer:
         offered=f"offered: {_some(suites, 4)}", facts=facts, detail="restricted-offer" if narrow else "", owners=_owners(refusal),
         decide="the server's list (nginx ssl_ciphers, JSSE enabled suites); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other suites",
     )  # fmt: skip
+
+
+def _without_it(narrow: Narrowness, refusal: Refusal) -> bool:
+    """Whether a replay got through with the same restriction still there, so that it is not what the server minded."""
+    helped = smallest(refusal.replayed) if refusal.replayed is not None else None
+    hello = helped.handshake.client_hello if helped is not None else None
+    return hello is not None and any(n.text == narrow.text for n in restrictions(hello))
 
 
 def _unseen(handshake: Handshake, context: Context) -> Answer:

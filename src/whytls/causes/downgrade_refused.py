@@ -52,7 +52,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     if mended_by(context) is not None:
         version = version_name(hello.max_version)
-        return refused_for_lack("fallback", handshake, context, facts={"version": version}) or Silent()
+        if found := refused_for_lack("fallback", handshake, context, facts={"version": version}):
+            return found
     if ending.breaker == "server" and ending.alert == INAPPROPRIATE_FALLBACK:
         return _finding(handshake, context, "", version_name(hello.max_version), "server", describe_hello(handshake, context))
     if answer is None or answer.downgrade is None or ending.breaker != "client" or ending.alert != 47:

@@ -28,12 +28,17 @@ from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
 from whytls.inference.hello_finding import refused_for
-from whytls.inference.hello_refusal import hello_refusal, said_for
+from whytls.inference.hello_refusal import Refusal, hello_refusal, said_for
+from whytls.inference.quote import listed
+from whytls.inference.replayed import smallest
 from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable
-from whytls.wire.registry import group_name
+from whytls.wire.registry import TLS13, group_name
 
 CAUSE = Cause(
     title="the {server} supports none of the key-exchange groups that the {client} offers ({groups})",
+    titles={
+        "certificate-curve": "the key in the {server}'s certificate lies on {curve}, which is not among the groups that the {client} offers ({groups})"
+    },
     cause_class="hello",
     owners=("client", "server"),
     phases=FROM_HELLO,
@@ -50,14 +55,34 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or not refusal.over_choice or refusal.hello.groups is None:
         return NotApplicable()
-    groups = ", ".join(group_name(g) for g in refusal.hello.groups[:6]) or "none"
+    groups = listed([group_name(g) for g in refusal.hello.groups], 6) or "none"
+    curve = _curve_of_certificate(refusal)
     decide = "the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other groups"
     offered = f"supported_groups: {groups}"
-    return refused_for("group", refusal, handshake, context, offered=offered, decide=decide, facts={"groups": groups})
+    facts = {"groups": groups, "curve": curve}
+    return refused_for(
+        "group", refusal, handshake, context, offered=offered, decide=decide, facts=facts, detail="certificate-curve" if curve else ""
+    )
+
+
+def _curve_of_certificate(refusal: Refusal) -> str:
+    """The curve of the key in the server's certificate, where a replay shows that it is what the hello does not list: below TLS 1.3 the list
+    of groups speaks for certificates too (RFC 8422 section 5.1.1). Empty where it is not that, or nothing shows it."""
+    helped = smallest(refusal.replayed) if refusal.replayed is not None else None
+    if helped is None or not helped.handshake.server_chain or (helped.handshake.version or 0) >= TLS13:
+        return ""
+    from whytls.pki.certificate import read
+
+    curve = read(helped.handshake.server_chain[0]).curve
+    added = {group_name(g) for g in (helped.handshake.client_hello.groups if helped.handshake.client_hello else None) or ()}
+    return curve if curve in added - {group_name(g) for g in refusal.hello.groups or ()} else ""
 
 
 def fix(finding: Finding, context: Context) -> Fix:
-    """The groups that everybody has."""
+    """The groups that everybody has; for a certificate on another curve that curve, or a certificate on P-256."""
+    if finding.detail == "certificate-curve":
+        curve = finding.facts["curve"]
+        return Fix("client", f"enable {curve} in the client's list of groups, or give the server a certificate with an RSA or secp256r1 key", "restart")
     return Fix(
         "client",
         "enable x25519 or secp256r1 in the client's list of groups, or enable one of its groups on the server",

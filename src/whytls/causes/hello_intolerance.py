@@ -29,14 +29,14 @@ from __future__ import annotations
 
 from whytls.causes.cause import FROM_HELLO, Cause
 from whytls.inference.replayed import mended_by, refused_for_lack
-from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent, in_words
 from whytls.wire.registry import version_name
 
 CAUSE = Cause(
-    title="the {server}, or a box before it, does not stand the {client}'s ClientHello: it goes through {without}",
+    title="the {server}, or a box before it, does not stand the {client}'s ClientHello: it gets through after {without}",
     titles={
-        "size": "the {server}, or a box before it, does not stand a ClientHello of this length: it goes through {without}",
-        "newer-version": "the {server}, or a box before it, does not stand a ClientHello that offers {newest}: it goes through {without}",
+        "size": "the {server}, or a box before it, does not stand a ClientHello of this length: it gets through after {without}",
+        "newer-version": "the {server}, or a box before it, does not stand a ClientHello that offers {newest}: it gets through after {without}",
     },
     cause_class="hello",
     owners=("server", "network", "client"),
@@ -56,9 +56,9 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     dimension = next((d for d in _INTOLERANCES if d in replayed.dimensions), None)
     hello = handshake.client_hello
-    if dimension is None or hello is None:
-        return Silent()
-    facts = {"without": " and ".join(a.text for a in replayed.minimal), "newest": version_name(hello.max_version)}
+    if dimension is None or hello is None or any(a.lacked for a in replayed.minimal if a.dimension not in _INTOLERANCES):
+        return Silent()  # something had to be added: what was taken out besides merely stood in the union that passed
+    facts = {"without": in_words(replayed.minimal), "newest": version_name(hello.max_version)}
     return refused_for_lack(dimension, handshake, context, facts=facts, detail=dimension) or Silent()
 
 

@@ -29,11 +29,12 @@ from __future__ import annotations
 from whytls.causes.cause import Cause
 from whytls.inference.hello_finding import refused_for
 from whytls.inference.hello_refusal import hello_refusal, said_for
+from whytls.inference.quote import listed
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable
 from whytls.wire.registry import scheme_key_type, scheme_name
 
 CAUSE = Cause(
-    title="the {server} has no certificate for the signature schemes that the {client} accepts ({schemes})",
+    title="the {server} can sign with none of the signature schemes that the {client} accepts ({schemes})",
     cause_class="hello",
     owners=("client", "server"),
     phases=("client-hello", "retry", "server-flight"),
@@ -50,7 +51,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     refusal = hello_refusal(handshake, context)
     if refusal is None or refusal.hello.signature_algorithms is None:
         return NotApplicable()
-    schemes = ", ".join(scheme_name(s) for s in refusal.hello.signature_algorithms[:4])
+    schemes = listed([scheme_name(s) for s in refusal.hello.signature_algorithms], 4)
     decide = "the kind of key in the server's certificate; or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other schemes"
     return refused_for(
         "signature", refusal, handshake, context,

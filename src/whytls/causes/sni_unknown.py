@@ -28,10 +28,11 @@ from __future__ import annotations
 from whytls.causes.cause import FROM_HELLO, Cause
 from whytls.inference.hello_finding import refused_for
 from whytls.inference.hello_refusal import hello_refusal, said_for
-from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
+from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, in_words
 
 CAUSE = Cause(
     title="the {server} does not know the name {name} that the {client} asked for",
+    titles={"cut-off": "the {server}, or a box before it, cuts off a handshake that asks for {name}; it goes through {otherwise}"},
     cause_class="hello",
     owners=("client", "server"),
     phases=FROM_HELLO,
@@ -49,7 +50,16 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if refusal is None or not refusal.over_choice or not refusal.hello.server_name:
         return NotApplicable()
     decide = "the server's list of sites; or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other names"
-    return refused_for("sni", refusal, handshake, context, decide=decide, facts={"name": refusal.hello.server_name})
+    facts = {"name": refusal.hello.server_name, "otherwise": ""}
+    if refusal.replayed is None or context.ending.how not in ("rst", "silence"):
+        return refused_for("sni", refusal, handshake, context, decide=decide, facts=facts)
+    # A server that does not know a name resets (http.sys), and so does a filter on the way that minds a name which the server knows well.
+    facts["otherwise"] = in_words(refusal.replayed.minimal)
+    decide = "the same ClientHello sent from beside the server, behind whatever filters on the way"
+    answer = refused_for("sni", refusal, handshake, context, decide=decide, facts=facts, detail="cut-off")
+    if not isinstance(answer, Finding):
+        return answer
+    return answer._replace(confidence="likely", assumptions=(*answer.assumptions, "no box on the way filters by the name"))
 
 
 def fix(finding: Finding, context: Context) -> Fix:

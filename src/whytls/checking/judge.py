@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from whytls.checking.at_hand import AtHand
 from whytls.checking.naming import level_of, problem
@@ -19,13 +19,15 @@ from whytls.model import Evidence
 from whytls.pki.certificate import CLIENT_AUTH, SECOND, SERVER_AUTH, Certificate, read
 from whytls.pki.chain import ChainReport, examine
 from whytls.pki.defect import Defect, Purpose
-from whytls.pki.families import FamilyMatch, families
 from whytls.pki.name import match
 from whytls.pki.notes import said
-from whytls.pki.profiles import Decision, applicable, decide
-from whytls.pki.repair import Repair, repaired
-from whytls.pki.revocation import Status, revoked, statuses
 from whytls.pki.store import WORDS, Entry, Store
+
+if TYPE_CHECKING:
+    from whytls.pki.families import FamilyMatch
+    from whytls.pki.profiles import Decision
+    from whytls.pki.repair import Repair
+    from whytls.pki.revocation import Status
 
 DAY = 86_400 * SECOND
 MOST_REMEMBERED = 2048  # analyses: a folder that holds one chain a thousand times is judged once
@@ -42,6 +44,7 @@ class _Analysis(NamedTuple):
 
     report: ChainReport
     statuses: tuple[Status, ...]
+    revoked: tuple[Defect, ...]  # what follows from them
     decisions: tuple[Decision, ...]
     names: tuple[FamilyMatch, ...]
     repair: Repair | None
@@ -80,7 +83,7 @@ class Judge:
         found = self._analysis(judged, begun.purpose, host, whole=not loose or self._ask.anchors is not None)
         problems = [*self._of_key(begun, entry)]
         notes = [note for note in begun.notes if note not in {p.defect.facts.get("problem") for p in problems if p.defect is not None}]
-        for defect in (*found.report.defects, *revoked(found.statuses, found.report.certificates)):
+        for defect in (*found.report.defects, *found.revoked):
             level = level_of(defect, presented=presented or self._ask.anchors is not None)
             if loose and defect.slug == "missing-intermediate" and self._ask.anchors is None:
                 continue  # one certificate of a folder: nobody presents it like this
@@ -116,27 +119,48 @@ class Judge:
         return self._known[key]
 
     def _analysed(self, chain: tuple[bytes, ...], purpose: Purpose, host: str | None, whole: bool) -> _Analysis:
-        ask, notes = self._ask, []
-        if ask.fetch:
-            notes = self._fetched(chain)
+        ask = self._ask
+        notes = self._fetched(chain) if ask.fetch else []
         known: tuple[bytes, ...] = ()
         report = examine(chain, at=ask.at, host=host, anchors=ask.anchors, purpose=purpose)
         if report.slugs & ARRANGEMENT and (whole or not report.has("missing-intermediate")):
             known = self._hand.above(chain)
             report = examine(chain, at=ask.at, host=host, anchors=ask.anchors, purpose=purpose, known=known) if known else report
-        standing = statuses(report.path_certificates, ask.revocation, at=ask.at, anchored=report.ends_at == "anchor") if ask.revocation else ()
-        decided = () if ask.anchors is None else tuple(
-            decide(profile, chain, ask.anchors, at=ask.at, host=host, purpose=purpose) for profile in applicable(purpose)
-        )  # fmt: skip
-        repair = None
-        if known or report.slugs & ARRANGEMENT - {"missing-intermediate"}:
-            above = () if ask.anchors is None else AtHand(ask.anchors).above([*chain, *known])
-            repair = repaired(chain, at=ask.at, given=[*known, *above], anchors=ask.anchors if ask.anchors is None else above, purpose=purpose)
-        names = families(host, report.certificates[0]) if host else ()
-        return _Analysis(report, standing, decided, names, repair, tuple(notes))
+        mendable = bool(known or report.slugs & ARRANGEMENT - {"missing-intermediate"})
+        standing, withdrawn = self._standing(report) if ask.revocation else ((), ())
+        decided = self._decided(chain, purpose, host, ask.anchors) if ask.anchors is not None else ()
+        names = self._names(host, report) if host else ()
+        return _Analysis(report, standing, withdrawn, decided, names, self._mended(chain, known, purpose) if mendable else None, tuple(notes))
+
+    # What is not asked of most chains is imported where it is.
+
+    def _standing(self, report: ChainReport) -> tuple[tuple[Status, ...], tuple[Defect, ...]]:
+        from whytls.pki.revocation import revoked, statuses
+
+        found = statuses(report.path_certificates, self._ask.revocation, at=self._ask.at, anchored=report.ends_at == "anchor")
+        return found, tuple(revoked(found, report.certificates))
+
+    def _decided(self, chain: tuple[bytes, ...], purpose: Purpose, host: str | None, anchors: tuple[bytes, ...]) -> tuple[Decision, ...]:
+        from whytls.pki.profiles import applicable, decide
+
+        return tuple([decide(profile, chain, anchors, at=self._ask.at, host=host, purpose=purpose) for profile in applicable(purpose)])
+
+    def _names(self, host: str, report: ChainReport) -> tuple[FamilyMatch, ...]:
+        from whytls.pki.families import families
+
+        return families(host, report.certificates[0])
+
+    def _mended(self, chain: tuple[bytes, ...], known: tuple[bytes, ...], purpose: Purpose) -> Repair:
+        from whytls.pki.repair import repaired
+
+        anchors = self._ask.anchors
+        above = () if anchors is None else AtHand(anchors).above([*chain, *known])
+        return repaired(chain, at=self._ask.at, given=[*known, *above], anchors=None if anchors is None else above, purpose=purpose)
 
     def _completed(self, chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """One certificate of a folder with its issuers out of the same folder: so its owner could present it."""
+        from whytls.pki.repair import repaired
+
         return repaired(chain, at=self._ask.at, given=self._hand.above(chain)).chain or chain
 
     def _fetched(self, chain: tuple[bytes, ...]) -> list[str]:

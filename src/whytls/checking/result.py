@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from whytls.model import CauseClass, Confidence, Evidence, Fix, Owner
 from whytls.pki.certificate import Certificate, read
-from whytls.pki.chain import ChainReport
 from whytls.pki.defect import Defect, Purpose
-from whytls.pki.families import FamilyMatch
-from whytls.pki.profiles import Decision
-from whytls.pki.readers.revocation import Source as Revocation
-from whytls.pki.repair import Repair
-from whytls.pki.revocation import Status
-from whytls.pki.store import Place
+
+if TYPE_CHECKING:
+    from whytls.pki.chain import ChainReport
+    from whytls.pki.families import FamilyMatch
+    from whytls.pki.profiles import Decision
+    from whytls.pki.readers.revocation import Source as Revocation
+    from whytls.pki.repair import Repair
+    from whytls.pki.revocation import Status
+    from whytls.pki.store import Place
 
 Level = Literal["failure", "warning"]
 # key: with a private key, or named as what a server presents; certificate: neither is said; trusted: an anchor;

@@ -8,9 +8,10 @@ complaint about a wrong call, is argparse's. Defaults, help, documentation and s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from whytls.exceptions import UsageError
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser

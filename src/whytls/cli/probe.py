@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from whytls.surveying.run import Probe
 
 FORMATS = ("text", "json", "jsonl")
-PARTS = ("names", "groups", "alpn", "resumption", "client-certificate", "clients")
+PARTS = ("suites", "names", "groups", "alpn", "resumption", "client-certificate", "clients")
 
 COMMAND = Command(
     name="probe",

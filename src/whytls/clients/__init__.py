@@ -7,6 +7,7 @@ Slugs are read from the folder without opening anything; a file is read when its
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from whytls.clients.client import Client, read
 from whytls.exceptions import UsageError
@@ -15,9 +16,10 @@ _FOLDER = os.path.join(os.path.dirname(__file__), "data")
 _loaded: dict[str, Client] = {}
 
 
+@cache
 def slugs() -> tuple[str, ...]:
     """All clients' slugs, sorted; no file is opened."""
-    return tuple(sorted([name[:-5] for name in os.listdir(_FOLDER) if name.endswith(".toml")]))
+    return tuple(sorted([name[:-5] for name in os.listdir(_FOLDER) if name.endswith(".json")]))
 
 
 def load(slug: str) -> Client:
@@ -36,7 +38,7 @@ def load(slug: str) -> Client:
             raise UsageError(
                 f"there is no client {slug!r}", hint=f"did you mean {', '.join(near)}?" if near else f"for instance {', '.join(known[:3])}"
             )
-        with open(os.path.join(_FOLDER, f"{slug}.toml"), encoding="utf-8") as file:
+        with open(os.path.join(_FOLDER, f"{slug}.json"), encoding="utf-8") as file:
             client = _loaded[slug] = read(slug, file.read())
     return client
 

@@ -42,6 +42,11 @@ def fitting(chains: Sequence[tuple[bytes, ...]], authentication: str) -> list[Ke
     return [key for key in keys if authentication == "any" or key[1] in KEYS.get(authentication, ())]
 
 
+def kinds(chains: Sequence[tuple[bytes, ...]]) -> frozenset[str]:
+    """The types of the keys of a server's certificates."""
+    return frozenset(read(chain[0]).key_type for chain in chains if chain)
+
+
 def judged(
     client: Client, chain: tuple[bytes, ...], name: str | None, sent: str | None, named: Site, *, at: int, anchors: Sequence[bytes] | None
 ) -> Told:

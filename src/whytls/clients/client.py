@@ -85,18 +85,18 @@ def read(slug: str, text: str) -> Client:
     Raises:
         DamagedInput: the text is not such a file.
     """
-    import tomllib
+    import json
 
     try:
-        told = tomllib.loads(text)
-        flight = bytes.fromhex(told["first_flight"])
+        told = json.loads(text)
+        flight = bytes.fromhex("".join(told["first_flight"]))
         return Client(
             slug, told["title"], told["family"], told["version"], told.get("note", ""), flight, hello_of(flight), _rules(told["accepts"]),
             Provenance(**_frozen(told["provenance"])),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedInput(
-            f"no client can be read from this: {error}", file=f"{slug}.toml", hint="python -m lab.hellos writes these files"
+            f"no client can be read from this: {error}", file=f"{slug}.json", hint="python -m lab.hellos writes these files"
         ) from error
 
 

@@ -18,6 +18,7 @@ trust anchors, where they are not given) stands in ``conditions``. ``connects`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain as joined
 from typing import Literal, NamedTuple
 
 from whytls.clients import certificates
@@ -85,13 +86,17 @@ def expected(
     """
     sent = name_sent(client, name)
     site = server.named if sent is not None or server.nameless is None else server.nameless
+    apart = _apart(server, site)
+    if apart:
+        server = server._replace(signature_schemes=None)
     answer = Answer(client.slug, None, server_name=sent)
     found: list[Obstacle] = []
     version = _version(client, server, found)
     if site.refused:
         found.append(_name_refused(client, name, sent))
     answer = answer._replace(version=version, alpn=_protocol(client, server, found))
-    if version is not None:
+    unasked = apart and version is not None and version < TLS13
+    if version is not None and not unasked:
         answer = _agreed(answer, client, server, site, found)
     elif site.chains:
         answer = answer._replace(chain=site.chains[0])
@@ -101,9 +106,20 @@ def expected(
         found += [Obstacle(cause, text, "client") for cause, text in told.refused]
     if server.client_certificate == "required" and not with_certificate:
         found.append(Obstacle("client-certificate-missing", "the server requires a client certificate, and it has none", "server"))
-    unknown = (*_unknown(server, site, answer), *told.unknown)
-    connects = False if found else None if told.unknown or not server.versions else True
+    unknown = (*_unknown(server, site, answer), *((_UNASKED,) if unasked else ()), *told.unknown)
+    connects = False if found else None if told.unknown or unasked or not server.versions else True
     return answer._replace(connects=connects, obstacles=tuple(found), conditions=told.conditions, unknown=unknown)
+
+
+_UNASKED = "which cipher suites the server takes with the certificate that it shows without a name"
+
+
+def _apart(server: Accepts, site: Site) -> bool:
+    """Whether the site without a name has another kind of key than the one that was asked with a name: what that one signs by, and below
+    TLS 1.3 its suites, say nothing of it (hitch shows its last certificate, of whatever kind, to those who send no name)."""
+    if site is server.named or not site.chains:
+        return False
+    return not certificates.kinds(site.chains) <= certificates.kinds(server.named.chains)
 
 
 # ------------------------------------------------------------------ what is agreed on before any certificate
@@ -143,16 +159,17 @@ def _protocol(client: Client, server: Accepts, found: list[Obstacle]) -> str | N
 def _agreed(answer: Answer, client: Client, server: Accepts, site: Site, found: list[Obstacle]) -> Answer:
     """With the suite, group, scheme and chain that the server chooses in that version; what stands against it is added to ``found``."""
     version = answer.version or 0
-    offered = [suite for suite in client.hello.cipher_suites if suite_facts(suite).usable(version)]
-    own = server.suites[version]
-    common = [s for s in own if s in offered] if server.own_order else [s for s in offered if s in own]
+    own, offered = server.suites[version], client.hello.cipher_suites
+    both = [s for s in own if s in offered] if server.own_order else [s for s in offered if s in own]
+    common = [suite for suite in both if suite_facts(suite).usable(version)]
     if not common:
-        found.append(_no_suite(version, offered, own))
+        found.append(_no_suite(version, [suite for suite in offered if suite_facts(suite).usable(version)], own))
         return answer._replace(chain=site.chains[0] if site.chains else ())
-    tried = [_try(suite, version, client, server, site) for suite in common]
-    fitting = next((one for one in tried if one.obstacle is None), None)
+    first = _try(common[0], version, client, server, site)
+    others = (_try(suite, version, client, server, site) for suite in common[1:])  # the rest is not asked for where one fits
+    fitting = next((one for one in joined((first,), others) if one.obstacle is None), None)
     if fitting is None:
-        found.append(tried[0].obstacle or _no_suite(version, offered, own))
+        found.append(first.obstacle or _no_suite(version, common, own))
         return answer._replace(chain=site.chains[0] if site.chains else ())
     answer = answer._replace(suite=fitting.suite, group=fitting.group, signature_scheme=fitting.scheme, chain=fitting.chain)
     found += _minded(client, server, version, fitting)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, refused_in_words, short_answer_and_close, traffic
@@ -46,6 +46,7 @@ from whytls.model import (
     Side,
     Silent,
 )
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from whytls.inference.stand_in import StandIn
@@ -57,6 +58,7 @@ CERTIFICATE_ALERTS = frozenset({41, 42, 43, 44, 45, 46, 48, 49, 51, 71, 113, 114
 UNKNOWN_CA = 48  # names several defects: with a hidden chain only "untrusted" may be read off it, the others are alternatives
 GENERIC = frozenset({42, 46, 49})  # Go says 42, JSSE 46, GnuTLS servers 49 and then 42, whatever is wrong
 IN_SIGHT = frozenset({"self-signed-leaf", "wrong-intermediate"})  # what a chain that was captured shows, or does not have
+_new = tuple.__new__
 MOST_SPANS = 8  # of one chain and host; a recording that goes on for years has few
 # Defects that every client that checks certificates at all must mind; the others depend on the client's settings.
 WEIGHTY = frozenset({
@@ -126,7 +128,7 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
     report = _examine(handshake, context, chain, whose) if chain else None
     alert = ending.alert if ending.how == "alert" else None
     holes = handshake.coverage.client_gap if rejecting == "client" else handshake.coverage.server_gap
-    return CertificateRefusal(whose, rejecting, chain, report, alert, explains, late, borrowed, holes, stored)
+    return _new(CertificateRefusal, (whose, rejecting, chain, report, alert, explains, late, borrowed, holes, stored))
 
 
 def _client_auth_alert(handshake: Handshake, whose: Side, alert: int) -> bool:
@@ -307,18 +309,18 @@ def judged(
     fitting = refused.alert is None or refused.alert in names or refused.alert in fits
     explains = refused.explains if fitting else tuple(e for e in refused.explains if e.kind != "alert")
     confidence, doubts = _confidence(refused, defect, fitting, names, slugs)
-    return Finding(
-        failing_side=refused.rejecting,
-        explains=explains,
-        evidence=(*_certificate_evidence(handshake, context, refused, defect), *_ending_evidence(context, refused)),
-        confidence=confidence,
-        facts={"defect": defect.slug, "leaf": _leaf_name(refused), **_plain(defect), **mend_facts(handshake, context, refused, defect)},
-        assumptions=doubts,
-        detail=defect.detail or "",
-        owners=owners,
-        would_decide=decide or _would_tell(context, refused.rejecting),
-        settled_by_later=refused.borrowed is not None,
-    )
+    return _new(Finding, (
+        refused.rejecting,
+        explains,
+        (*_certificate_evidence(handshake, context, refused, defect), *_ending_evidence(context, refused)),
+        confidence,
+        {"defect": defect.slug, "leaf": _leaf_name(refused), **_plain(defect), **mend_facts(handshake, context, refused, defect)},
+        doubts,
+        defect.detail or "",
+        owners,
+        decide or _would_tell(context, refused.rejecting),
+        refused.borrowed is not None,  # settled by later
+    ))  # fmt: skip
 
 
 def _confidence(

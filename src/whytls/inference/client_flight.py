@@ -14,11 +14,12 @@ Where the records were opened there is nothing to tell: the flight is what was r
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from whytls.inference.hidden_alert import PADDINGS, opened
 from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake
+from whytls.tuples import NamedTuple
 from whytls.wire.message import Certificate, EncryptedRecord
 
 _SHA384_SUITES = frozenset({0x1302})

@@ -14,9 +14,10 @@ Differences in what the hello offers more than the accepted one are not counted:
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from whytls.model import Seen, ServerProfile
+from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import scheme_key_type
 
@@ -67,7 +68,7 @@ class Point(NamedTuple):
     alpn: str | None
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=8192)  # a few makes of client for each of a recording's servers
 def _beside(offer: Offer, profile: ServerProfile) -> list[tuple[frozenset[Dimension], _Placed, dict[str | None, _Placed]]]:
     """The server's points, each with what differs from it in the offer; none where nobody got through of whom the offer is known."""
     return [(differences(offer, point), first, by_name) for point, first, by_name in _points(profile)]
@@ -77,7 +78,7 @@ _Placed = tuple[int, Seen]  # a sighting, and its place among those of its serve
 _BY_NAME: frozenset[Dimension] = frozenset({"sni"})
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _points(profile: ServerProfile) -> list[tuple[Point, _Placed, dict[str | None, _Placed]]]:
     """The distinct points that a server's accepted handshakes show, each with the first sighting of it, whatever the name and by name."""
     points: dict[Point, tuple[Point, _Placed, dict[str | None, _Placed]]] = {}

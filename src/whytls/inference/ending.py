@@ -69,7 +69,7 @@ def _remembered_course(handshake: Handshake) -> _Course:
     shape = handshake.shape
     if not shape or "D" in shape:
         return _course(handshake)
-    alerts = tuple([e.value for e in handshake.events if e.kind in _SPEAKING])
+    alerts = tuple([e[4] for e in handshake.events if e[0] in _SPEAKING])
     hellos = (handshake.client_hello is None, handshake.hello_retry_request is None, handshake.server_hello is None)
     key = (shape, alerts, handshake.version, hellos, handshake.resumed, handshake.transport.initiator)
     course = _courses.get(key)

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from whytls.model import Event
 from whytls.wire.message import ForeignBytes
 
-_METHOD = re.compile(rb"(GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|CONNECT|TRACE) \S{1,200}")
-_BANNERS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+_METHOD = rb"(GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|CONNECT|TRACE) \S{1,200}"
+_BANNERS: tuple[tuple[bytes, str, str], ...] = (
     (_METHOD, "http", "an HTTP request"),
-    (re.compile(rb"HTTP/\d"), "http", "plain HTTP"),
-    (re.compile(rb"SSH-\d"), "ssh", "SSH"),
-    (re.compile(rb"220[ -][^\r\n]{0,200}(SMTP|smtp|mail|Mail)"), "smtp", "SMTP"),
-    (re.compile(rb"220[ -][^\r\n]{0,200}(FTP|ftp)"), "ftp", "FTP"),
-    (re.compile(rb"220[ -]"), "smtp-or-ftp", "SMTP or FTP"),
-    (re.compile(rb"\* (OK|PREAUTH|BYE)"), "imap", "IMAP"),
-    (re.compile(rb"\+OK"), "pop3", "POP3"),
-    (re.compile(rb"<\?xml|<stream:"), "xmpp", "XMPP"),
-    (re.compile(rb"<(!doctype|html|HTML|!DOCTYPE)", re.IGNORECASE), "http", "plain HTTP"),
-    (re.compile(rb"[\x30-\x7f]\x00\x00\x00\x0a[\x20-\x7e]{3,40}\x00"), "mysql", "MySQL"),
-    (re.compile(rb"RFB \d"), "vnc", "VNC"),
-    (re.compile(rb"AMQP"), "amqp", "AMQP"),
-    (re.compile(rb"PRI \* HTTP/2"), "http", "HTTP/2 without TLS"),
+    (rb"HTTP/\d", "http", "plain HTTP"),
+    (rb"SSH-\d", "ssh", "SSH"),
+    (rb"220[ -][^\r\n]{0,200}(SMTP|smtp|mail|Mail)", "smtp", "SMTP"),
+    (rb"220[ -][^\r\n]{0,200}(FTP|ftp)", "ftp", "FTP"),
+    (rb"220[ -]", "smtp-or-ftp", "SMTP or FTP"),
+    (rb"\* (OK|PREAUTH|BYE)", "imap", "IMAP"),
+    (rb"\+OK", "pop3", "POP3"),
+    (rb"<\?xml|<stream:", "xmpp", "XMPP"),
+    (rb"(?i)<(!doctype|html|HTML|!DOCTYPE)", "http", "plain HTTP"),
+    (rb"[\x30-\x7f]\x00\x00\x00\x0a[\x20-\x7e]{3,40}\x00", "mysql", "MySQL"),
+    (rb"RFB \d", "vnc", "VNC"),
+    (rb"AMQP", "amqp", "AMQP"),
+    (rb"PRI \* HTTP/2", "http", "HTTP/2 without TLS"),
 )
 # What servers say in plain text to an HTTP request on their TLS port: nginx, Go, Apache httpd, HAProxy and Tomcat.
-_TLS_PORT = re.compile(
-    rb"plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|speaking plain HTTP to an SSL-enabled"
-    rb"|combination of host and port requires TLS",
-    re.IGNORECASE,
+_TLS_PORT = (
+    rb"(?i)plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|speaking plain HTTP to an SSL-enabled"
+    rb"|combination of host and port requires TLS"
 )
+
+
+@cache
+def _pattern(text: bytes) -> re.Pattern[bytes]:
+    """Compiled when it is first needed, for most captures do without."""
+    return re.compile(text)
 
 
 def _head(event: Event) -> bytes:
@@ -39,13 +45,13 @@ def _head(event: Event) -> bytes:
 def dialect_of(event: Event) -> str:
     """The protocol's slug: http, ssh, smtp, … or unknown."""
     head = _head(event)
-    return next((slug for pattern, slug, _ in _BANNERS if pattern.match(head)), "unknown")
+    return next((slug for pattern, slug, _ in _BANNERS if _pattern(pattern).match(head)), "unknown")
 
 
 def protocol_of(event: Event) -> str:
     """The protocol in words, with the first line of what was said where it is text."""
     head = _head(event)
-    words = next((words for pattern, _, words in _BANNERS if pattern.match(head)), "")
+    words = next((words for pattern, _, words in _BANNERS if _pattern(pattern).match(head)), "")
     line = first_line(head)
     if words:
         return f"{words} ({line})" if line else words
@@ -60,4 +66,4 @@ def first_line(head: bytes) -> str:
 
 def says_tls_port(event: Event) -> bool:
     """Whether the plain answer says that the port wants TLS."""
-    return bool(_TLS_PORT.search(_head(event)))
+    return bool(_pattern(_TLS_PORT).search(_head(event)))

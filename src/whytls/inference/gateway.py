@@ -37,8 +37,8 @@ class Gateways:
         if len(self._lately) >= MOST_ADDRESSES:
             self._lately.clear()
         self._lately[pair] = now
-        _note(self._served, server, client, seen.started_at)
-        _note(self._called, client, server, seen.started_at)
+        _note(self._served, server, client, now)
+        _note(self._called, client, server, now)
 
     def note(self, passed: Passed) -> None:
         """Take a connection in on which requests came to a machine that calls others itself."""

@@ -10,6 +10,8 @@ from whytls.inference.hello_refusal import Refusal, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Context, Evidence, Finding, Handshake, Owner, Silent
 
+_new = tuple.__new__
+
 
 def refused_for(
     dimension: Dimension, refusal: Refusal, handshake: Handshake, context: Context, *,
@@ -25,15 +27,15 @@ def refused_for(
         return Silent()
     event = handshake.first("client-hello")
     line = (Evidence(offered, event.frames if event else (), handshake.file),) if offered else ()
-    return Finding(
-        failing_side="server",
-        explains=context.ending.events,
-        evidence=(describe_hello(handshake, context), *line, *proof, *quote_ending(context), *weight.evidence),
-        confidence="proven" if proof else weight.confidence,
-        facts=facts or {},
-        assumptions=weight.assumptions,
-        detail=detail,
-        owners=owners,
-        would_decide=decide,
-        settled_by_later=True,
-    )
+    return _new(Finding, (
+        "server",
+        context.ending.events,
+        (describe_hello(handshake, context), *line, *proof, *quote_ending(context), *weight.evidence),
+        "proven" if proof else weight.confidence,
+        facts or {},
+        weight.assumptions,
+        detail,
+        owners,
+        decide,
+        True,  # settled by later
+    ))  # fmt: skip

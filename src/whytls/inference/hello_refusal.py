@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
 from whytls.inference.memo import remembered
 from whytls.inference.offer import Narrowness, restrictions
 from whytls.inference.replayed import evidence_of, mended_by
 from whytls.model import Confidence, Context, Evidence, Handshake, Replayed
+from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import group_name, suite_name, version_name
 
@@ -40,6 +41,7 @@ _SPEAKING = {
     NO_APPLICATION_PROTOCOL: "alpn",
     INAPPROPRIATE_FALLBACK: "fallback",
 }
+_new = tuple.__new__
 _MUTE = frozenset({40, 47, 10, 80, 109, 50, 0})  # what stacks send for "nothing in common", whatever they mind
 
 
@@ -135,9 +137,13 @@ def _weights(grounds: _Grounds) -> tuple[Mapping[Dimension, Weight], frozenset[D
 
 
 def _weighed(grounds: _Grounds, dimension: Dimension) -> Weight | None:
-    if grounds.mended is not None:
-        return Weight("proven" if grounds.certain else "likely", (), (), "replay") if dimension in grounds.mended else None
     said = _SPEAKING.get(grounds.alert) if grounds.alert is not None else None
+    # The alert alone proves what it names. That another change got the hello through as well (to another site, or past the check by a newer
+    # version), or that the bound ended a replay before its change was the smallest, takes nothing of that away.
+    if grounds.mended is not None and (said is None or said in grounds.mended):
+        if dimension not in grounds.mended:
+            return None
+        return Weight("proven" if grounds.certain or (said == dimension and grounds.first_word) else "likely", (), (), "replay")
     if said is not None:
         return Weight("proven", (), (), "alert") if said == dimension else None
     if grounds.differences is not None:

@@ -19,12 +19,12 @@ What is seen is order, senders and sizes of records; so these findings are ``lik
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.hidden_alert import alert_sized, opened
 from whytls.inference.memo import remembered
 from whytls.model import Event, Handshake, Side
+from whytls.tuples import NamedTuple
 from whytls.wire.message import Alert, EncryptedRecord
 
 _PAGE = range(320, 560)  # bytes of such a page with its headers, where somebody added some

@@ -12,8 +12,9 @@ any in which the hello is as broad as everybody's. This is reasoning from what i
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import group_name, scheme_key_type, suite_facts, suite_name, version_name
 

@@ -7,12 +7,15 @@ is a frozen value, made again only when something new was learned.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TypeVar
 
 from whytls.model import ClientProfile, Endpoint, Seen, ServerProfile
 
 MOST_SERVERS = 20_000  # a scan of a network must not fill the memory
 MOST_SEEN = 48  # distinct sightings kept per server and outcome
+# What makes a sighting a new one.
+_mark = itemgetter(*map(Seen._fields.index, ("sni", "version", "cipher_suite", "group", "alpn", "chain", "alert", "offered_signature_algorithms")))
 
 
 class Profiles:
@@ -24,9 +27,10 @@ class Profiles:
 
     def learn(self, seen: Seen) -> None:
         """Take one sighting in; sightings that tell nothing new are dropped."""
+        mark = _mark(seen)
         for entry in (_entry(self._servers, seen.server), _entry(self._clients, seen.client.address)):
             if entry is not None:
-                entry.learn(seen)
+                entry.learn(seen, mark)
 
     def is_full(self, client: str, server: Endpoint, *, completed: bool) -> bool:
         """Whether nothing more is kept of either end of such a handshake."""
@@ -66,22 +70,10 @@ class _Entry:
         self.snapshot: ServerProfile | None = None
         self.client: ClientProfile | None = None
 
-    def learn(self, seen: Seen) -> None:
+    def learn(self, seen: Seen, mark: tuple[object, ...]) -> None:
         kept = self.completed if seen.outcome == "completed" else self.failed
-        if len(kept) >= MOST_SEEN:
-            return
-        key = (
-            seen.sni,
-            seen.version,
-            seen.cipher_suite,
-            seen.group,
-            seen.alpn,
-            seen.chain,
-            seen.alert,
-            seen.offered_signature_algorithms,
-        )
-        if key not in kept:
-            kept[key] = seen
+        if len(kept) < MOST_SEEN and mark not in kept:
+            kept[mark] = seen
             self.snapshot = self.client = None
 
     def client_profile(self) -> ClientProfile:

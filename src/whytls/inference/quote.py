@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,12 @@ _DID: dict[EventKind, str] = {
 def quote_ending(context: Context, limit: int = 3) -> tuple[Evidence, ...]:
     """The ending quoted, at most ``limit`` events of it."""
     return tuple(quote_event(e, context) for e in context.ending.events[:limit])
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first of these names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 @remembered

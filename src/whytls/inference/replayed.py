@@ -7,10 +7,11 @@ content of the hello is shown to decide; and those of things that are no dimensi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Context, Evidence, Finding, Handshake, Owner, Replayed, Tried
+from whytls.tuples import NamedTuple
 
 
 def mended_by(context: Context) -> Replayed | None:
@@ -26,16 +27,21 @@ def evidence_of(replayed: Replayed) -> tuple[Evidence, ...]:
     if control is not None:
         text = f"sent again to {replayed.target}, this ClientHello failed the same way {replayed.reproduced} of {replayed.controls} times"
         found.append(_line(text, control))
-    wanted = [a.text for a in replayed.minimal]
-    helped = next((t for t in replayed.tried if [a.text for a in t.changes] == wanted), None)
+    helped = smallest(replayed)
     if helped is not None:
         found.append(_line(f"{helped.text} is enough{_others(replayed)}: {helped.outcome}{_times(replayed)}", helped))
     found += [_line(f"{t.text} is enough as well: {t.outcome}", t) for t in replayed.also[:2]]
     return tuple(found)
 
 
+def smallest(replayed: Replayed) -> Tried | None:
+    """The attempt with the smallest change; None where none was found."""
+    wanted = [a.text for a in replayed.minimal]
+    return next((t for t in replayed.tried if wanted and [a.text for a in t.changes] == wanted), None)
+
+
 def _others(replayed: Replayed) -> str:
-    many = len(replayed.alone)
+    many = 0 if replayed.contradictions else len(replayed.alone)  # a server that refuses by turns says nothing of the others
     return f"; none of {many} other changes is" if many > 1 else "; another change is not" if many else ""
 
 
@@ -93,9 +99,13 @@ def certificate_demand(context: Context) -> Demand | None:
     return Demand(Evidence(said, event.frames if event else (), carried.handshake.file), without)
 
 
-class Given(TypedDict, total=False):
-    """What a cause adds of its own."""
+if TYPE_CHECKING:  # as a class it would be compiled at every start
 
-    facts: Mapping[str, Any]
-    detail: str
-    owners: tuple[Owner, ...]
+    from typing import TypedDict, Unpack
+
+    class Given(TypedDict, total=False):
+        """What a cause adds of its own."""
+
+        facts: Mapping[str, Any]
+        detail: str
+        owners: tuple[Owner, ...]

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from whytls.pki import plain
 from whytls.pki.cache import Bounded
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from cryptography import x509

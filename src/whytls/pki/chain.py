@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from whytls.pki import faults
 from whytls.pki.cache import Bounded
@@ -37,6 +36,7 @@ from whytls.pki.defect import Defect, Purpose
 from whytls.pki.links import self_signed, verifies
 from whytls.pki.name import NameMatch, match
 from whytls.pki.path import MOST_CERTIFICATES, Ending, Path, Pool, Search
+from whytls.tuples import NamedTuple
 
 FIRST_TLS = 788_918_400 * 1_000_000_000  # 1995: a recording from before SSL was made by a clock that was not set
 LONG = 10  # certificates; Java's default limit (jdk.tls.maxCertificateChainLength)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from whytls.pki.certificate import Certificate
+from whytls.tuples import NamedTuple
 
 MOST_COMPARISONS = 50_000  # names times constraints; both come from the sender
 

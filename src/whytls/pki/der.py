@@ -7,9 +7,10 @@ This is no second parser for sound certificates: ``certificate.read`` asks ``cry
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from whytls.exceptions import Malformed
+from whytls.tuples import NamedTuple
 
 # Attribute types with a short name in RFC 4514 section 3; the rest is what OpenSSL calls them, because people search for that.
 OWN_NAMES = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from whytls.pki.cache import Bounded
 from whytls.pki.certificate import SIGNATURE_HASHES, Certificate
 from whytls.pki.der import RSASSA_PSS, children, dotted, element, pss_parameters
 from whytls.pki.plain import key_numbers
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives import hashes
@@ -68,7 +69,7 @@ def _verify(certificate: Certificate, issuer: Certificate) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return _FITS if _try(_signed(certificate), _key(issuer)) else _FITS_NOT
+            return _FITS if _try(_signed(certificate), public_key(issuer)) else _FITS_NOT
         except InvalidSignature:
             return _FITS_NOT
         except Exception:  # unsupported algorithm, damaged key: the library has many types for it
@@ -114,7 +115,12 @@ def _cut_out(der: bytes) -> _Signed:
     return _Signed(der[tbs.start : tbs.end], der[bits.body + 1 : bits.end], kind, chosen, padded)
 
 
-def _key(certificate: Certificate) -> object:
+def public_key(certificate: Certificate) -> object:
+    """The key in it, one of the library's.
+
+    Raises:
+        Exception: of many types, where the library reads none.
+    """
     der = certificate.der
     if certificate.plain:
         return _plain_key(certificate)

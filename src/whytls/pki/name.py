@@ -13,10 +13,11 @@ entries; ``*`` stands for exactly one whole label, the left-most. Where stacks a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from whytls.exceptions import Malformed
 from whytls.pki.certificate import Certificate
+from whytls.tuples import NamedTuple
 
 Why = Literal[
     "",  # it matches, by the standard

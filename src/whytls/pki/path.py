@@ -16,10 +16,11 @@ come first, and the ones that follow in the order sent, so an honest chain is fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from whytls.pki.certificate import Certificate
 from whytls.pki.links import Link, is_tried, link, self_signed
+from whytls.tuples import NamedTuple
 
 MOST_CERTIFICATES = 32  # of one side; Java refuses more than 10, OpenSSL paths longer than 100
 MOST_SIGNATURES, MOST_STEPS, MOST_PATHS, MOST_CANDIDATES = 64, 512, 16, 32

@@ -27,21 +27,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from whytls.pki.certificate import Certificate, read
 from whytls.pki.chain import ChainReport, examine
 from whytls.pki.defect import Defect, Purpose
-from whytls.pki.families import FamilyMatch
 from whytls.pki.links import self_signed
 from whytls.pki.path import MOST_CERTIFICATES
 from whytls.pki.profiles import Decision as Decided
 from whytls.pki.profiles import Options, Profile, decide
-from whytls.pki.readers.revocation import Source
-from whytls.pki.repair import nearest
-from whytls.pki.revocation import Status, revoked, statuses
 from whytls.pki.trust import ALL, Condition, Family, habit, refuses
 from whytls.wire.alert import OBSERVED
+
+if TYPE_CHECKING:
+    from whytls.pki.families import FamilyMatch
+    from whytls.pki.readers.revocation import Source
+    from whytls.pki.revocation import Status
 
 
 class Stack(NamedTuple):
@@ -144,6 +145,9 @@ class Judge(NamedTuple):
 
     def view(self, chain: Sequence[bytes], *, roots_only: bool) -> View:
         """The chain judged by an anchor of any kind, or by self-signed ones only."""
+        from whytls.pki.repair import nearest
+        from whytls.pki.revocation import revoked, statuses
+
         sent, anchors = list(chain), list(self.anchors)
         if roots_only:
             roots = [der for der in anchors if self_signed(read(der))]
@@ -163,7 +167,6 @@ class Judge(NamedTuple):
     def views(self, chain: Sequence[bytes]) -> Views:
         """Both views of a chain."""
         return {roots_only: self.view(chain, roots_only=roots_only) for roots_only in (False, True)}
-
 
     def decisions(self, chain: Sequence[bytes], views: Views | None = None) -> tuple[Decision, ...]:
         """What each stack does with the chain; ``views`` are those of it, where the caller has them."""

@@ -118,7 +118,9 @@ def _version(hello: ClientHello, one: Change) -> ClientHello:
 
 
 def _with_tls13(hello: ClientHello) -> ClientHello:
-    """What TLS 1.3 requires besides supported_versions (RFC 8446 section 9.2), where it is not there: a suite, and a share."""
+    """What TLS 1.3 requires besides supported_versions (RFC 8446 sections 4.1.2 and 9.2), where it is not there: a suite, and a share; and no
+    compression but null, for which servers refuse with illegal_parameter (OpenSSL) or protocol_version."""
+    hello = hello._replace(compression_methods=(0,))
     if not any(suite_facts(s).tls13 for s in hello.cipher_suites):
         hello = change(hello, suites=(0x1301, 0x1302, 0x1303, *hello.cipher_suites))
     if hello.groups is None:

@@ -30,7 +30,7 @@ from whytls.probing.conversation import Conversation
 from whytls.probing.facts import NOTHING_PROVED, End, Identity, Proofs, Resume, Until
 from whytls.wire.cursor import Cursor
 from whytls.wire.framing import MAX_MESSAGE
-from whytls.wire.hello import build, message_body, with_extension
+from whytls.wire.hello import build, in_records, message_body, whole_message, with_extension
 from whytls.wire.message import Alert, ClientHello, EncryptedRecord, ForeignBytes, MalformedMessage, Message, PlainMessage, ServerHello, read
 from whytls.wire.record import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SSLV2, Record, Split, split
 from whytls.wire.registry import is_tls13
@@ -130,12 +130,13 @@ class Client:
         return self._said_hello(0)
 
     def _said_hello(self, version: int) -> bytes:
-        data = build(self.hello, version)
-        if not self.hello.sslv2:
-            body = message_body(self.hello)
-            self._channel.messages += b"\x01" + len(body).to_bytes(3, "big") + body
+        if self.hello.sslv2:
+            data = build(self.hello)
+            message = data[2:]  # RFC 5246 appendix E.2: without its length
         else:
-            self._channel.messages += data[2:]  # RFC 5246 appendix E.2: without its length
+            message = whole_message(self.hello)
+            data = in_records(message, self.hello, version)
+        self._channel.messages += message
         self.said.add("client-hello", "client", _without_grease(self.hello), len(data))
         self.said.bytes["client"] += len(data)
         return data

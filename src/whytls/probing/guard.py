@@ -34,6 +34,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  # seconds
 TRIES = 3  # alone, of one attempt, behind pauses of 0.2, 0.4 and 0.8 s: bounds by the second are over then
 RETRIES = 12  # in one run
 TRUSTED = 2
+SLOWEST = 2.0  # connections a second that are made of a server which counts them by the second: a run has to end
 
 _Result = TypeVar("_Result")
 
@@ -130,6 +131,12 @@ def taken(bucket: Bucket, now: float) -> tuple[Bucket, float]:
     return bucket._replace(next=begin + 1 / bucket.rate), begin - now
 
 
+def slower(bucket: Bucket, wait: float, now: float) -> Bucket:
+    """The bucket of a server that served a connection after so long a pause, and not before it."""
+    rate = max(1 / wait, SLOWEST)
+    return Bucket(min(bucket.rate, rate) if bucket.rate > 0 else rate, now)
+
+
 def pause(number: int) -> float:
     """Seconds before retry ``number`` (from 0) of an attempt."""
     return min(FIRST_PAUSE * 2.0 ** min(number, 16), LONGEST_PAUSE)
@@ -207,8 +214,8 @@ class Gate:
         if not hindered(result):
             self.strain = passed(self.strain, at_once)
             return result
-        if at_once == 1 or not self.strain.suspicious:
-            return result
+        if not self.strain.suspicious or (at_once == 1 and not self.strain.relieved):
+            return result  # one that was alone is doubted only where others were turned away and then served: some servers count by the second
         self._suspects += 1  # until this is known, nothing else begins
         try:
             return await self._again(attempt, hindered, at_once, result)
@@ -230,6 +237,8 @@ class Gate:
             if not hindered(result):
                 self.strain = relieved(self.strain, at_once)
                 self.parallel = max(1, min(self.parallel, at_once // 2))
+                if at_once == 1 or number:  # not the number at once, but the pace: being alone did not help at once
+                    self._bucket = slower(self._bucket, wait, self._clock())
                 return result
         self.strain = self.strain._replace(repeated=self.strain.repeated + 1)
         return result

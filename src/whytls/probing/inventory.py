@@ -203,7 +203,8 @@ class Survey:
         first = await self.asker.attempt(hello(asked, name), said, "finish", request=request)
         if not request and first.completed and self._request():  # a certificate is wanted: whether it is required, only an answer may tell
             await self.asker.attempt(hello(asked, name), f"{said}, and a request", "finish", request=self._request())
-        self.names[0] = sni.asked(sni.Question("none" if name is None else "right", name), first)
+        if not self._turned_away(first):
+            self.names[0] = sni.asked(sni.Question("none" if name is None else "right", name), first)
         tasks: list[Awaitable[None]] = []
         if "names" not in self.without:
             others = sni.questions(name, f"whytls-{secrets.token_hex(4)}")
@@ -219,7 +220,15 @@ class Survey:
     async def _name(self, place: int, question: sni.Question, asked: Offer) -> None:
         said = f"asked for {question.server_name}" if question.server_name else "asked without a name"
         attempt = await self.asker.asked(asked._replace(name=question.server_name, purpose=said))
-        self.names[place] = sni.asked(question, attempt)
+        if not self._turned_away(attempt):
+            self.names[place] = sni.asked(question, attempt)
+
+    def _turned_away(self, attempt: Attempt) -> bool:
+        """Whether it may have been one connection too many, which says nothing of the name."""
+        away = attempt.end in _WORDLESS and attempt.answer is None and self.asker.prober.gate.strain.relieved > 0
+        if away:
+            self.warnings.append(f"what the server makes of a name was not learned: the connection was turned away (attempt {attempt.number})")
+        return away
 
     async def _new_session(self) -> None:
         """TLS 1.3 to its end and resumed, where an older version is asked for the rest."""
@@ -278,7 +287,7 @@ class Survey:
             seen.client_certificate(attempts),
             attempts,
             seconds,
-            tuple(self.warnings),
+            (*self.warnings, *seen.contradictions(attempts)),
             self.why,
         )
 
@@ -287,6 +296,9 @@ class Survey:
         if found is None:
             return VersionFound(version, refused=self.refused[version])
         return VersionFound(version, tuple(found.ranked), found.server_order, found.refused, tuple(sorted(found.dh_bits)))
+
+
+_WORDLESS = ("reset", "closed")
 
 
 def _is_known(found: Elimination) -> bool:

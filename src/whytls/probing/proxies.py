@@ -15,7 +15,6 @@ from whytls.pki.name import as_address
 from whytls.pki.readers.live import Address
 from whytls.probing.dialogue import Dialogue, Ended, Reading, Refused, Talk, Upgraded, foreign, refused, talk
 
-KINDS = frozenset(("http-connect", "socks4", "socks5"))
 MOST_HEADERS = 100
 _CHALLENGE = re.compile(rb"proxy-authenticate\s*:\s*([A-Za-z0-9-]{1,20})", re.IGNORECASE)
 

@@ -29,7 +29,7 @@ from typing import NamedTuple, Protocol
 
 from whytls.inference.ending import ending_of
 from whytls.inference.offer import restrictions
-from whytls.model import Altered, AtRest, Context, Ending, Handshake, KeyEntry, Keystore, Replayed, Stopped, Tried
+from whytls.model import Altered, AtRest, Context, Ending, Handshake, KeyEntry, Keystore, Replayed, Stopped, Tried, in_words
 from whytls.probing.attempt import Attempt
 from whytls.probing.changes import Change, applied
 from whytls.probing.facts import Identity, Until
@@ -140,7 +140,8 @@ async def replay(
     stopped = await run.control(_BEFORE)
     if stopped != "found":
         return run.result(stopped)
-    found = await run.search(steps(run.hello, hints(handshake, context, names)), _room(most))
+    known = hints(handshake, context, names)
+    found = await run.search(steps(run.hello, known._replace(alert=known.alert or run.alert)), _room(most))
     if not found.minimal:
         await run.again(1)
         return run.result("bound" if found.untried else "nothing-helps", found)
@@ -168,6 +169,7 @@ class _Run:
         self.reproduced = self.controls = self.otherwise = 0
         self.confirmed = self.contradictions = 0
         self.whole: Tried | None = None
+        self.alert: int | None = None  # with which it fails, in the clear for us also where TLS 1.3 hid it in the recording
 
     # -------------------------------------------------------------- connections
 
@@ -175,7 +177,7 @@ class _Run:
         """One connection with the hello, changed so."""
         altered = tuple(_altered(change) for change in changes)
         sent, _ = fresh(applied(self.hello, changes))
-        purpose = " and ".join(a.text for a in altered) or "the captured ClientHello"
+        purpose = in_words(altered) or "the captured ClientHello"
         attempt = await self.prober.attempt(sent, purpose, until, identity=self.identity)
         unoffered = _unoffered(attempt)
         outcome = _outcome(attempt) + (f", but it had not been offered {unoffered}" if unoffered else "")
@@ -191,8 +193,10 @@ class _Run:
             self.controls += 1
             if one.passed:
                 continue
-            if _way(ending_of(attempt.handshake)) == self.captured:
+            ending = ending_of(attempt.handshake)
+            if _way(ending) == self.captured or (self.captured == "hidden-alert" and _under_encryption(attempt.handshake, ending)):
                 self.reproduced += 1
+                self.alert = ending.alert
             else:
                 self.otherwise += 1
 
@@ -337,6 +341,11 @@ def _way(ending: Ending) -> str:
     if ending.how in ("fin", "rst", "close-notify"):
         return "closed without a word"
     return ending.how
+
+
+def _under_encryption(handshake: Handshake, ending: Ending) -> bool:
+    """Whether that is an alert which a recording of it would show as a record of an alert's size: it came after a ServerHello of TLS 1.3."""
+    return ending.how == "alert" and ending.phase == "server-flight" and (handshake.version or 0) >= TLS13
 
 
 def _outcome(attempt: Attempt) -> str:

@@ -18,6 +18,8 @@ Which of several steps is the answer:
   helped for that;
 * a repair, if the server used it: one that it did not choose anything of (it chose a suite that the hello had offered all along) helped by
   a side effect, and is no better than a step that takes something away;
+* another server name, or none, only where all repairs together do not get the hello through with the name that it has: a site can have
+  rules of its own, and the default site takes whom it refuses (seen on Caddy, whose sites have versions, suites and groups of their own);
 * a newer version only where the hello's own version did not pass with something else repaired, for if it did, the versions do overlap
   (RFC 8446 section 4.1.1).
 """
@@ -67,6 +69,7 @@ _OFFERED = frozenset({"version", "suite", "group", "signature", "sni", "alpn"}) 
 Question = tuple[Change, ...]
 Questions = tuple[Question, ...]  # asked together; they do not depend on each other
 Search = Generator[Questions, tuple[Heard | None, ...], Found]
+_UNIONS = 2  # unions of repairs, with a newer version and without
 _FOR_SHRINKING = 5  # questions kept back for making smaller what helped
 
 
@@ -77,7 +80,13 @@ def search(hello: ClientHello, steps: Sequence[Step], most: int, together: int =
     """
     state = _Search(hello, most, together)
     helped, failed, untried = yield from _alone(state, steps)
-    if helped:
+    asked_elsewhere = bool(helped) and _asks_elsewhere(_chosen(state, helped))
+    union: tuple[Step, ...] = ()
+    if asked_elsewhere:
+        repairs = [step for step in steps if step.repairs]
+        untried = [*untried, *(repairs if state.left < _UNIONS else ())]
+        union = yield from _together(state, repairs)
+    if helped and not union:
         main = _chosen(state, helped)
         found = yield from _smaller(state, main, _heard(state, main.changes))
         found = yield from _by_length(state, found)
@@ -87,13 +96,14 @@ def search(hello: ClientHello, steps: Sequence[Step], most: int, together: int =
         others = () if _pads(main) else helped  # where the length is what counts, whatever else made the hello longer helped for that
         also = tuple(_beside(state, step) for step in others if step is not main and not _made_use_of(state, step) <= dimensions)
         return Found(found.items, found.minimal, tuple(failed), also, tuple(untried))
-    union = yield from _together(state, steps)
+    if not asked_elsewhere:
+        union = yield from _together(state, steps)
     if not union:
         return Found((), False, tuple(failed), (), tuple(untried))
     needed = yield from _needed(state, union)
     merged = tuple(dict.fromkeys(change for step in needed.items for change in step.changes))
     found = yield from _smaller(state, Step(merged), _heard(state, merged))
-    return Found(found.items, found.minimal and needed.minimal, tuple(failed), (), tuple(untried))
+    return Found(found.items, found.minimal and needed.minimal, tuple(failed), tuple(helped), tuple(untried))
 
 
 class _Search:
@@ -166,6 +176,11 @@ def _chosen(state: _Search, helped: Sequence[Step]) -> Step:
     newer = bool(repairs) and repairs[0].lead.dimension == "version"
     best: tuple[Step, ...] = (*padded, *(same_version if newer else ()), *repairs, *helped)
     return best[0]
+
+
+def _asks_elsewhere(step: Step) -> bool:
+    """Whether the step helped by asking for another site than the client did."""
+    return step.lead.aspect == "sni" and not step.repairs
 
 
 def _pads(step: Step) -> bool:

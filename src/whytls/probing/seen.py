@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from whytls.probing.attempt import Attempt
 from whytls.probing.result import CertificateShown, ClientCertificate
-from whytls.wire.message import EncryptedExtensions, ServerHello
-from whytls.wire.registry import TLS13, is_tls13, scheme_key_type, suite_facts
+from whytls.wire.message import Alert, EncryptedExtensions, ServerHello
+from whytls.wire.registry import TLS13, is_tls13, scheme_key_type, suite_facts, version_name
 
-_DEFLATE = 1
+_DEFLATE, _PROTOCOL_VERSION = 1, 70
 _KEY_TYPES = {"RSA": "rsa", "ECDSA": "ecdsa", "DSS": "dsa", "GOST": "gost", "SM2": "sm2"}
 
 
@@ -108,3 +108,25 @@ def _http_refusal(words: bytes) -> bool:
     head, _, rest = words.partition(b"\r\n")
     status = head.split(b" ")[1:2] if head.startswith(b"HTTP/") else []
     return bool(status) and status[0] in (b"400", b"495", b"496", b"401", b"403") and b"certificate" in rest.lower()
+
+
+def contradictions(attempts: Iterable[Attempt]) -> tuple[str, ...]:
+    """That one name was answered in ways which no single server has: with a version that it took, and with protocol_version to hellos that
+    offer this version. (A pool in which one server was set up otherwise; found on a balancer before a TLS 1.2 and a TLS 1.3 server.)"""
+    took: dict[tuple[str | None, int], int] = {}
+    refused: list[tuple[str | None, tuple[int, ...], int]] = []
+    for attempt in attempts:
+        sent, answer = attempt.handshake.client_hello, attempt.answer
+        if sent is None or sent.sslv2 or sent.fallback:
+            continue
+        if answer is not None and attempt.accepted:
+            took.setdefault((sent.server_name, answer.version), attempt.number)
+        elif answer is None and any(isinstance(e.value, Alert) and e.value.description == _PROTOCOL_VERSION for e in attempt.handshake.events):
+            refused.append((sent.server_name, sent.supported_versions or (sent.max_version,), attempt.number))
+    for name, offered, number in refused:
+        for version in offered:
+            if (name, version) in took:
+                known = f"attempt {took[name, version]} was accepted in {version_name(version)}, which attempt {number} was refused for"
+                return (f"the server does not answer the same each time ({known}): more than one server stands behind this address; "
+                        "ask them one by one",)  # fmt: skip
+    return ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from whytls.pki.certificate import read
 from whytls.wire.registry import TLS12, TLS13, scheme_hash, scheme_key_type
 from whytls.wire.secrets import digest
 
@@ -34,12 +35,12 @@ def public_key(certificate: bytes) -> PublicKeyTypes | None:
     """The key in a certificate (DER), or None where the library reads none."""
     import warnings
 
-    from cryptography import x509
+    from whytls.pki import links
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd serial numbers and the like
         try:
-            return x509.load_der_x509_certificate(certificate).public_key()
+            return links.public_key(read(certificate))  # type: ignore[return-value]  # a public key of the library
         except Exception:  # of many types; whatever it is, there is no key
             return None
 

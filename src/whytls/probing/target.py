@@ -128,7 +128,7 @@ def target(
     if starttls and starttls not in PORTS:
         raise UsageError(f"{starttls[:40]!r} is no protocol that we can change to TLS", hint="one of " + ", ".join(PORTS))
     name = _server_name(server_name) if server_name else server_name
-    if text.startswith("unix:"):
+    if text.startswith("unix:") and not text[5:].isdigit():  # a host may be called unix
         if proxy or address or family:
             raise UsageError("a Unix socket has no address and no proxy", hint="leave out the proxy, the address and the family")
         return Target("", 0, _path(text[5:]), server_name=name or None, starttls=starttls or "", proxy_header=proxy_header)

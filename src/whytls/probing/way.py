@@ -23,19 +23,18 @@ import os
 import socket
 from collections.abc import Iterator
 from time import monotonic
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from whytls.model import Endpoint, Prelude
 from whytls.pki.readers.live import Address, is_name
 from whytls.probing.conversation import Conversation
-from whytls.probing.dialects import upgrade
-from whytls.probing.dialogue import Refused, Result, Talk, Upgraded
 from whytls.probing.limits import DEFAULT, Limits
 from whytls.probing.line import Line
-from whytls.probing.proxies import KINDS as PROXIES
-from whytls.probing.proxies import http_connect, proxy_header, socks4, socks5
 from whytls.probing.target import Target, Where
 from whytls.wire.message import ForeignBytes
+
+if TYPE_CHECKING:
+    from whytls.probing.dialogue import Refused, Result, Talk
 
 FailedKind = Literal[
     "refused",  # nobody listens, or a firewall says so
@@ -48,6 +47,7 @@ FailedKind = Literal[
     "local",  # this machine: no sockets, no ports, not permitted
 ]  # fmt: skip
 
+PROXIES = frozenset(("http-connect", "socks4", "socks5"))  # kinds of stages
 _LOCAL = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM, errno.EAFNOSUPPORT))
 _RESET = frozenset((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN))
 
@@ -208,6 +208,11 @@ class _Way:
     def _stages(self) -> Iterator[tuple[str, Talk]]:
         """What has to be spoken before TLS, outermost first."""
         target, where = self._target, self._where
+        if target.proxy is None and target.proxy_header is None and not target.starttls:
+            return  # as nearly always: and what follows is not imported either
+        from whytls.probing.dialects import upgrade
+        from whytls.probing.proxies import http_connect, proxy_header, socks4, socks5
+
         if target.proxy is not None and where.proxies:
             wanted = Address(str(where.address[0]).partition("%")[0], where.address[1])
             user, password = target.proxy.user, target.proxy.password
@@ -228,6 +233,8 @@ class _Way:
 
     async def _speak(self, line: Line, talk: Talk) -> None:
         """One stage, to its end; what came behind it is kept for the next."""
+        from whytls.probing.dialogue import Refused, Upgraded
+
         kind, received = self._stage, None
         try:
             while True:

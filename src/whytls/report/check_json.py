@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from json import JSONEncoder
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from whytls.checking.pairs import PairResult
 from whytls.checking.result import CheckResult, Problem
 from whytls.model import Evidence
 from whytls.pki.certificate import Certificate, read
-from whytls.pki.repair import Repair
 from whytls.report.json import fix_as_dict
 from whytls.report.moments import iso
-from whytls.report.pairing import Names as PairNames
-from whytls.report.pairing import mends, verdict
+
+if TYPE_CHECKING:
+    from whytls.checking.pairs import PairResult
+    from whytls.pki.repair import Repair
 
 SCHEMA = "urn:whytls:checks:1.0"  # within 1 it only grows
 _encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -58,6 +58,9 @@ def as_dict(result: CheckResult) -> dict[str, Any]:
 
 def pair_as_dict(result: PairResult) -> dict[str, Any]:
     """One pair as plain values: the same fields."""
+    from whytls.report.pairing import Names as PairNames
+    from whytls.report.pairing import mends, verdict
+
     found, roles = result.pair, result.roles
     names = PairNames(roles.presents, roles.trusts)
     own = read(result.chain[0]) if result.chain else None

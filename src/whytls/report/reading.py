@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:  # a Protocol costs time to define, and this one is for the type checker only
     from typing import Protocol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from whytls.model import Replayed, Tried
+from whytls.model import Replayed, Tried, in_words
 from whytls.report.terminal import PLAIN, Style
 from whytls.report.text import block, many
 from whytls.report.visible import visible
@@ -83,7 +83,7 @@ def _found(replayed: Replayed, style: Style) -> Iterator[str]:
     if not replayed.minimal:
         return
     helped = next((tried for tried in replayed.tried if tried.changes == replayed.minimal), None)
-    what = visible(" and ".join(change.text for change in replayed.minimal))
+    what = visible(in_words(replayed.minimal))
     together = " together are enough" if len(replayed.minimal) > 1 else " is enough"
     outcome = f": {visible(helped.outcome)}" if helped is not None else ""
     times = f", {replayed.confirmed + 1} of {replayed.confirmed + 1 + replayed.contradictions} times" if replayed.confirmed else ""

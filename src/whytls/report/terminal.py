@@ -6,7 +6,9 @@ Our own few lines instead of rich: rich takes 47 ms to import, as long as a whol
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import IO, Literal, NamedTuple
+from typing import IO, Literal
+
+from whytls.tuples import NamedTuple
 
 ColourChoice = Literal["auto", "always", "never"]
 

@@ -16,8 +16,7 @@ from whytls.probing.limits import Limits
 from whytls.probing.result import Inventory
 from whytls.probing.target import Target, addresses
 from whytls.surveying.asking import Asked, asked, told
-from whytls.surveying.differences import different
-from whytls.surveying.result import Survey
+from whytls.surveying.result import Statement, Survey
 from whytls.surveying.said import answer_in_words
 from whytls.surveying.survey import surveyed
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from whytls.surveying.through import Captured
 
 AT_ONCE = 16  # servers
-Part = Literal["names", "groups", "alpn", "resumption", "client-certificate", "clients"]
+Part = Literal["suites", "names", "groups", "alpn", "resumption", "client-certificate", "clients"]
 PARTS: tuple[Part, ...] = get_args(Part)
 _NO_CONNECTION = frozenset({"refused-connection", "timeout", "unreachable"})
 
@@ -93,7 +92,7 @@ class Probe:
         for one in await self._found(text, target):
             clients = await through(one, self.wanted)
             known = told(one)
-            differences = different(known, other) if other is not None else ()
+            differences = _differences(known, other) if other is not None else ()
             name = self.wanted.identity.chain[:1] if self.wanted.identity is not None else ()
             found.append(surveyed(known, self.wanted.ask, clients, differences, other.target if other is not None else "", presented=name))
         return found
@@ -147,7 +146,7 @@ class Probe:
 
 
 _PARTS: dict[str, str] = {
-    "": "versions and cipher suites", "groups": "groups and signature schemes", "names": "server_name: right, none, unknown",
+    "": "versions", "suites": "every cipher suite of each", "groups": "groups and signature schemes", "names": "server_name: right, none, unknown",
     "alpn": "ALPN", "resumption": "resumption", "client-certificate": "whether a client certificate is wanted, by a finished handshake",
 }  # fmt: skip
 
@@ -157,6 +156,12 @@ def _way(target: Target) -> str:
     told += [f"through {target.proxy}"] if target.proxy else []
     told += [f"with a PROXY header {target.proxy_header.version}"] if target.proxy_header else []
     return "".join(f"{text}, " for text in told)
+
+
+def _differences(known: Inventory, other: Inventory) -> tuple[Statement, ...]:
+    from whytls.surveying.differences import different
+
+    return different(known, other)
 
 
 def _unreached(found: Asked) -> bool:

@@ -41,7 +41,8 @@ async def through(found: Asked, wanted: Wanted) -> tuple[Through, ...]:
 
     server = accepts(inventory)
     if not wanted.clients:
-        return tuple([_by_sets(client, server, inventory, wanted) for client in load_all()])
+        said = [_by_sets(client, server, inventory, wanted) for client in load_all()]
+        return tuple([_doubted(one) for one in said] if found.prober.gate.strain.relieved else said)
     return tuple([await _in_earnest(client, server, found, wanted) for client in wanted.clients])
 
 
@@ -83,6 +84,14 @@ def _site(inventory: Inventory, name: str | None, asked: NameAsked | None) -> Si
         chains = [asked.chain, *(chain for chain in chains if chain != asked.chain)]
     refused = asked.refused if asked is not None else None
     return Site(tuple(dict.fromkeys(chains)), refused is not None, refused.alert if refused is not None else None)
+
+
+def _doubted(said: Through) -> Through:
+    """What a server that turned connections away refused can have been one connection too many: its lists are then no more than a part."""
+    if said.passes is not False or said.cause not in _BY_SERVER - {"protocol-mismatch"}:
+        return said
+    note = f"not known: {said.why}, as far as it was learned from a server that turned connections away"
+    return said._replace(passes=None, cause="", why="", notes=(note, *said.notes))
 
 
 def _answer(client: Client, server: Accepts, inventory: Inventory, wanted: Wanted) -> Answer:
@@ -155,10 +164,13 @@ def _of_attempt(said: Through, made: Attempt, inventory: Inventory, wanted: Want
     if made.accepted:
         return _chosen(said, made)
     diagnosis = diagnosis_of(inventory.attempts, made, wanted.ask.at, wanted.ask.anchors)
-    expected = said.passes is False and said.cause == diagnosis.cause
+    same = said.passes is False and said.cause == diagnosis.cause
+    # Where the server's own word leaves it open (handshake_failure names nothing), the sets say which of them is empty.
+    expected = same or (said.passes is False and said.cause in _BY_SERVER and diagnosis.confidence != "proven")
     why = said.why if expected else f"the server {answer_in_words(made.end, alert_of(made))}: {diagnosis.title.rstrip('.')}"
     notes = said.notes if expected or said.passes is not False else (f"expected was {said.cause}: {said.why}", *said.notes)
     return said._replace(
-        passes=False, version=None, cipher_suite=None, group=None, attempt=made.number, cause=diagnosis.cause or "unexplained",
-        detail=diagnosis.detail, why=why, confidence="proven" if expected else diagnosis.confidence or "possible", notes=notes,
+        passes=False, version=None, cipher_suite=None, group=None, attempt=made.number,
+        cause=said.cause if expected else diagnosis.cause or "unexplained", detail=diagnosis.detail if same or not expected else "",
+        why=why, confidence="proven" if same else "likely" if expected else diagnosis.confidence or "possible", notes=notes,
     )  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from whytls.tuples import NamedTuple
 from whytls.wire.record import Record
 
 # No stack takes more (OpenSSL's and Java's limits are below it by default). What announces more is no handshake message:

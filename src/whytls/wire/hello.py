@@ -7,6 +7,7 @@ extensions and reads the result again, and fields and bytes cannot drift apart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from struct import pack
 
 from whytls.exceptions import UsageError
@@ -27,13 +28,20 @@ def build(hello: ClientHello, record_version: int = 0) -> bytes:
     What the first record bears is the hello's own wish, else 0x0301 whatever the hello offers (RFC 8446 section 5.1), but for SSL 3.0 alone.
     GREASE that was taken out of a captured one is not put back here: ``greased`` does that.
     """
-    if hello.sslv2:
-        return _sslv2(hello)
+    return _sslv2(hello) if hello.sslv2 else in_records(whole_message(hello), hello, record_version)
+
+
+def in_records(message: bytes, hello: ClientHello, record_version: int = 0) -> bytes:
+    """The message of a hello, ``whole_message``, in its records (``build``)."""
     record_version = record_version or hello.record_version or (0x0300 if hello.legacy_version == 0x0300 else 0x0301)
-    body = message_body(hello)
-    message = b"\x01" + len(body).to_bytes(3, "big") + body
     fragments = [message[i : i + _MAX_FRAGMENT] for i in range(0, len(message), _MAX_FRAGMENT)]
     return b"".join([pack(">BHH", 22, record_version, len(fragment)) + fragment for fragment in fragments])
+
+
+def whole_message(hello: ClientHello) -> bytes:
+    """The message with its header."""
+    body = message_body(hello)
+    return b"\x01" + len(body).to_bytes(3, "big") + body
 
 
 def message_body(hello: ClientHello) -> bytes:
@@ -72,8 +80,8 @@ def make(
     shares = b"".join([pack(">H", group) + _vector(2, key, "key_exchange") for group, key in key_shares])
     if shares:
         bare = with_extension(bare, KEY_SHARE, _vector(2, shares, "key_share"))
-    bare = change(bare, groups=groups, signature_algorithms=signature_algorithms, alpn=alpn, server_name=server_name)
-    return change(bare, versions=versions) if top > 0x0303 else bare
+    bare = _changed(bare, groups=groups, signature_algorithms=signature_algorithms, alpn=alpn, server_name=server_name)
+    return _again(_changed(bare, versions=versions) if top > 0x0303 else bare)
 
 
 def change(
@@ -93,6 +101,20 @@ def change(
     """
     if hello.sslv2:
         raise UsageError("an SSLv2 hello has no extensions to change", hint="make one with make()")
+    return _again(_changed(hello, server_name, suites, versions, groups, signature_algorithms, alpn, without))
+
+
+def _changed(
+    hello: ClientHello,
+    server_name: str | None = None,
+    suites: Sequence[int] | None = None,
+    versions: Sequence[int] | None = None,
+    groups: Sequence[int] | None = None,
+    signature_algorithms: Sequence[int] | None = None,
+    alpn: Sequence[str] | None = None,
+    without: Iterable[int] = (),
+) -> ClientHello:
+    """The same, but that the fields beside the extensions are not read again."""
     wanted: dict[int, bytes | None] = dict.fromkeys(without)
     if suites is not None:
         hello = hello._replace(cipher_suites=tuple(suites))
@@ -107,10 +129,10 @@ def change(
     if signature_algorithms is not None:
         wanted[SIGNATURE_ALGORITHMS] = _vector(2, _numbers(signature_algorithms), "signature_algorithms")
     if alpn is not None:
-        wanted[ALPN] = _alpn(alpn)
+        wanted[ALPN] = _alpn(tuple(alpn))
     for number, body in wanted.items():
         hello = with_extension(hello, number, body)
-    return _again(hello)
+    return hello
 
 
 def extended(hello: ClientHello, number: int, body: bytes | None) -> ClientHello:
@@ -177,7 +199,8 @@ def _server_name(name: str) -> bytes:
     return _vector(2, b"\0" + _vector(2, encoded, "host_name"), "server_name")
 
 
-def _alpn(names: Sequence[str]) -> bytes:
+@lru_cache(maxsize=16)  # who asks a server for all that it accepts says the same ones again and again
+def _alpn(names: tuple[str, ...]) -> bytes:
     return _vector(2, b"".join([_vector(1, name.encode("latin-1"), "protocol") for name in names]), "ALPN")
 
 

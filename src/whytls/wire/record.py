@@ -7,8 +7,9 @@ appendix E), with their offsets, and says what stands where no record does.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from whytls.tuples import NamedTuple
 from whytls.wire import sslv2
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA, HEARTBEAT = 20, 21, 22, 23, 24
@@ -68,12 +69,12 @@ def split(data: bytes, at: int = 0) -> Split:
             at = end
             if version == 2:
                 return _sslv2_rest(data, at, records)
-    add, last, header, new = records.append, size - 5, _HEADER, _new  # the loop runs for every record of every flow
+    add, last, header, new, known = records.append, size - 5, _HEADER, _new, _CONTENT_TYPES  # it runs for every record of every flow
     while at <= last:
         kind, version, length = header(data, at)
         start = at + 5
         end = start + length
-        if kind not in _CONTENT_TYPES or version >> 8 != 3:
+        if kind not in known or version >> 8 != 3:
             return Split(records, at, "foreign")
         if end > size or length > MAX_BODY:
             stop: Stop = "overflow" if length > MAX_BODY else "incomplete"

@@ -6,8 +6,9 @@ is written in hexadecimal, GREASE (RFC 8701) as GREASE.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
 
+from whytls.tuples import NamedTuple
 from whytls.wire.numbers import (
     ALERTS,
     CERTIFICATE_TYPES,
@@ -238,6 +239,7 @@ _KEY_TYPES = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def scheme_key_type(number: int) -> str:
     """The key that a certificate must hold: rsa, rsa-pss (only the OID RSASSA-PSS), ecdsa, ed25519, ml-dsa, ...; or empty."""
     name = SCHEMES.get(number)

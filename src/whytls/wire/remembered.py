@@ -9,8 +9,9 @@ each time (a ticket, a pre-shared key, GREASE) or that is damaged is not kept; n
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any
 
+from whytls.tuples import NamedTuple
 from whytls.wire.value import Extension
 
 KEY_SHARE = 51

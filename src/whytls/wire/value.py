@@ -7,7 +7,8 @@ values are NamedTuples: a dataclass takes half a millisecond to define, and star
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+
+from whytls.tuples import NamedTuple
 
 
 class Extension(NamedTuple):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from whytls.pki.certificate import Certificate, read
 from whytls.pki.defect import Purpose
-from whytls.pki.details import Details, of
 from whytls.pki.path import MOST_CERTIFICATES
+
+if TYPE_CHECKING:
+    from whytls.pki.details import Details
 
 Profile = Literal["openssl", "java", "go", "browser"]
 MOST_ANCHORS = 4096  # a store of all public CAs has 150
@@ -77,10 +79,10 @@ class Question(NamedTuple):
     effort: Effort
 
 
-def question(
-    chain: Sequence[bytes], anchors: Sequence[bytes], *, at: int, host: str | None, purpose: Purpose, options: Options
-) -> Question:
+def question(chain: Sequence[bytes], anchors: Sequence[bytes], *, at: int, host: str | None, purpose: Purpose, options: Options) -> Question:
     """Reads everything, within bounds: certificates beyond 32 sent or 4,096 trusted are not looked at."""
+    from whytls.pki.details import of
+
     sent = tuple(of(read(der)) for der in chain[:MOST_CERTIFICATES])
     trusted = tuple(of(read(der)) for der in anchors[:MOST_ANCHORS])
     return Question(sent, trusted, at // 1_000_000_000, host if purpose == "server" else None, purpose, options, Effort())
