@@ -140,6 +140,7 @@ def cases() -> Iterator[Case]:
         yield Case(cause, "x", "northbound", host=HOST, name="api.example.test")
         yield Case(cause, "x", "southbound", target=CALLED, name="backend.test")
         yield Case(cause, "x", "southbound", target=CALLED, server_chain=(SHOWN.der,), accepts=("TLSv1", "TLSv1.1"), suites=(0x002F,))
+        yield Case(cause, "x", "southbound", target=CALLED._replace(tls=TlsInfo(enabled=True)), accepts=("TLSv1.3",), suites=(0x1301,))
         yield Case(cause, "x", "northbound", host=HOST, client_chain=(SHOWN.der,), offers=("TLSv1.3",), offered_suites=(0x1301, 0xC02B))
         yield Case(cause, "x", "northbound", host=HOST, offers=("TLSv1",), offered_suites=(0x000A,))
         yield Case(cause, "x", "northbound")

@@ -57,7 +57,7 @@ def test_anything_else_is_none(tmp_path: Path, data: bytes) -> None:
         found = journals.read(path)
     except InputError:
         return
-    assert [str(step.change) for step in found.steps] != None
+    assert all(str(step.change) for step in found.steps)
 
 
 @pytest.mark.parametrize("side", [{"name": "ks"}, {"name": "ks", "aliases": [{"alias": "a", "certificates": ["x"], "key": True}]}])

@@ -69,7 +69,8 @@ def of_diagnosis(diagnosis: Diagnosis, context: EdgeContext) -> Case:
         return case
     hello = handshake.retried_hello or handshake.client_hello
     profile = diagnosis.context.server_profile if diagnosis.context is not None else None
-    accepted = sorted({seen.version for seen in profile.completed if seen.version is not None}) if profile is not None else []
+    seen_of_it = {seen.version for seen in profile.completed} if profile is not None else set()
+    accepted = sorted(version for version in seen_of_it | {handshake.version} if version is not None)  # also one that the client then refused
     offered = sorted(version for version in (hello.versions if hello is not None else ()) if version in NAMES)
     return case._replace(
         server_chain=handshake.server_chain or (), client_chain=handshake.client_chain or (),

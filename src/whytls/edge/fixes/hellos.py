@@ -10,7 +10,7 @@ from whytls.edge.audit.virtual_hosts import OLD
 from whytls.edge.fixes import change as changes
 from whytls.edge.fixes.case import Case
 from whytls.edge.fixes.clients import advice, plain
-from whytls.edge.fixes.remedy import Bench, Remedy, remedy, setting, with_tls
+from whytls.edge.fixes.remedy import PROPERTIES, Bench, Remedy, remedy, setting, sketch, with_tls
 from whytls.edge.settings import ROUTER_CIPHERS, ROUTER_PROTOCOLS, SNI, find
 from whytls.model import Artefact
 from whytls.wire.registry import suite_facts, suite_name, suite_openssl_name
@@ -19,6 +19,11 @@ NEW = ("TLSv1.2", "TLSv1.3")
 _BACKEND = "the backend, where it is an nginx"
 STRONG = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
 TLS13_ON_JAVA_8 = "Java 8 has it from 8u261 on, switched on with jdk.tls.client.protocols"
+# The name of this property is not documented where it could be read.
+JAVA_MUST_HAVE_IT = Artefact(
+    "properties", "conf_jvmsecurity_jdk.tls.disabledAlgorithms=SSLv3, RC4, DES, MD5withRSA, NULL",
+    f"{PROPERTIES.format(component='message-processor')}, only where java.security disables it (look the property up for your release)",
+)  # fmt: skip
 PROBE = "what the backend accepts: --probe"
 
 
@@ -28,23 +33,22 @@ def protocol(case: Case, bench: Bench) -> Iterator[Remedy]:
         yield from _northbound_protocol(case, bench)
         return
     accepted = _wanted(case)
-    if case.tls.protocols and accepted and not set(accepted) & set(case.tls.protocols):
+    if accepted and not set(accepted) & set(case.tls.protocols):
         tls = replace(case.tls, enabled=True, protocols=accepted)
-        text = f"let {case.subject} offer {accepted[0]}, which the backend accepts" + (f"; {TLS13_ON_JAVA_8}" if accepted == NEW[1:] else "")
-        yield remedy("gateway", text, made=with_tls(case, tls, bench), bench=bench)
+        text = f"let {case.subject or 'this target'} offer {accepted[0]}, which the backend accepts" + (f"; {TLS13_ON_JAVA_8}" if accepted == NEW[1:] else "")
+        yield remedy("gateway", text, "reload", sketch(case, tls), made=with_tls(case, tls, bench), bench=bench)
     if not accepted:
         nginx = Artefact("nginx", "ssl_protocols TLSv1.2 TLSv1.3;", _BACKEND)
         yield remedy("backend", "upgrade the backend to TLS 1.2 or newer", "restart", (nginx,))
         old = tuple(name for name in case.accepts if name in NUMBERS and name not in NEW)[-1:]
         named = old[0] if old else "the one protocol that it has"
-        made = with_tls(case, replace(case.tls, enabled=True, protocols=old), bench) if old else ()
-        java = setting(
-            "message-processor", "conf_jvmsecurity_jdk.tls.disabledAlgorithms=SSLv3, RC4, DES, MD5withRSA, NULL", bench.given.message_processors
-        )
+        pinned = replace(case.tls, enabled=True, protocols=old)
+        made = with_tls(case, pinned, bench) if old else ()
         text = (
             f"until then pin {case.subject or 'this target'} to {named}, for this target alone; Java must not have it among its disabled algorithms"
         )
-        yield remedy("gateway", text, "weakens security", java[:1], made=made, lacks=() if old else (PROBE,), bench=bench)
+        shown = (*(sketch(case, pinned) if old else ()), JAVA_MUST_HAVE_IT)
+        yield remedy("gateway", text, "weakens security", shown, made=made, lacks=() if old else (PROBE,), bench=bench)
 
 
 def _wanted(case: Case) -> tuple[str, ...]:
@@ -134,7 +138,7 @@ def server_name(case: Case, bench: Bench) -> Iterator[Remedy]:
             advice("name", case.name),
         )
         return
-    text = f"conf_system_{SNI}=true in message-processor.properties, on every Message Processor, then a restart of each in turn"
+    text = f"conf_system_{SNI}=true in message-processor.properties on every Message Processor, then a restart (the public cloud sends names anyway)"
     yield remedy("gateway", text, "restart", setting("message-processor", f"conf_system_{SNI}=true", bench.given.message_processors))
     lines = Artefact("nginx", "listen 443 ssl default_server;", f"{_BACKEND}: in the server that those without a name are to reach")
     yield remedy("backend", "until then let the backend's default site be the one that is called", "reload", (lines,))
@@ -158,11 +162,12 @@ def unknown_name(case: Case, bench: Bench) -> Iterator[Remedy]:
 
 def speak_tls(case: Case, bench: Bench) -> Iterator[Remedy]:
     """TLS switched on for a target that is called with plain HTTP."""
-    if case.hop != "southbound" or case.target is None:
+    if case.hop != "southbound":
         yield remedy("client", "use https:// in the client's URL, or the port that serves plain HTTP", "reload")
         return
-    made = with_tls(case, replace(case.tls, enabled=True), bench)
-    yield remedy("gateway", f"switch TLS on for {case.subject} (SSLInfo/Enabled), and give it a truststore", made=made, bench=bench)
+    tls = replace(case.tls, enabled=True)
+    text = f"switch TLS on for {case.subject or 'this target'} (SSLInfo/Enabled), and give it a truststore"
+    yield remedy("gateway", text, "reload", sketch(case, tls), made=with_tls(case, tls, bench), bench=bench)
 
 
 def speak_plain(case: Case, bench: Bench) -> Iterator[Remedy]:

@@ -22,7 +22,7 @@ from whytls.edge.environment import Environment, targets
 from whytls.edge.fixes import change as changes
 from whytls.edge.fixes.case import Case
 from whytls.edge.fixes.change import Change, NewAlias
-from whytls.edge.fixes.remedy import Bench, Remedy, remedy, restarts, with_tls
+from whytls.edge.fixes.remedy import Bench, Remedy, remedy, restarts, sketch, with_tls
 from whytls.edge.keystore import Alias, KeyStore, Reference
 from whytls.edge.tlsinfo import REFERENCE, TlsInfo, referred, store_kind
 from whytls.model import Artefact
@@ -120,7 +120,8 @@ def _moved(
     made += leading(case, bench, "key_store", name, tls_of(tls, alias, holder))
     wanting = (f"the private key with its certificate: --certificate STORE{' and --key FILE' if chain else ''}",) if not keyed else ()
     told = f"{text}; new keystore {name}, the same alias {alias}, {_way(made)}"
-    return remedy("gateway", told, made=tuple(made), lacks=(*wanting, *lacks), bench=bench)
+    shown = sketch(case, replace(tls_of(tls, alias, holder), key_store=REFERENCE + made[-1].name)) if holder is PROCESSOR else ()
+    return remedy("gateway", told, "reload", shown, made=tuple(made), lacks=(*wanting, *lacks), bench=bench)
 
 
 def tls_of(tls: TlsInfo, alias: str, holder: Holder) -> TlsInfo:

@@ -10,6 +10,7 @@ from whytls.edge.fixes import change as changes
 from whytls.edge.fixes.case import Case
 from whytls.edge.fixes.change import Change
 from whytls.edge.tlsinfo import TlsInfo
+from whytls.edge.xml import element, write
 from whytls.model import Artefact, Fix, Grade, Owner
 
 if TYPE_CHECKING:
@@ -83,6 +84,14 @@ def with_target(target: Target, tls: TlsInfo, bench: Bench) -> tuple[Change, ...
     if endpoint is not None and endpoint.proxy:
         return (changes.proxy(endpoint, replace(endpoint, tls=tls)),)
     return ()
+
+
+def sketch(case: Case, tls: TlsInfo) -> tuple[Artefact, ...]:
+    """The TLS settings as XML to be put in by hand, where it is not known which target they belong to (R21)."""
+    if case.target is not None or case.hop != "southbound":
+        return ()
+    written = write(element("HTTPTargetConnection", children=(tls.to_xml(),)))
+    return (Artefact("xml", written, "the proxy's TargetEndpoint; of a target server the same as its sSLInfo"),)
 
 
 def restarts(component: str, machines: tuple[str, ...]) -> tuple[Artefact, ...]:

@@ -16,8 +16,8 @@ from whytls.edge.fixes import change as changes
 from whytls.edge.fixes.case import Case
 from whytls.edge.fixes.change import NewAlias
 from whytls.edge.fixes.keystores import free_name, leading, next_name, short_name
-from whytls.edge.fixes.remedy import Bench, Remedy, remedy, restarts
-from whytls.edge.tlsinfo import store_kind
+from whytls.edge.fixes.remedy import Bench, Remedy, remedy, restarts, sketch
+from whytls.edge.tlsinfo import REFERENCE, store_kind
 from whytls.model import Artefact
 from whytls.pki.certificate import Certificate, read
 from whytls.pki.defect import Purpose
@@ -81,7 +81,8 @@ def _moved(case: Case, bench: Bench, held: NamedStore | None, anchor: Certificat
     way = "the reference is switched to it" if switched else "it is reached by a new reference"
     lost = [alias.name for alias in old if not alias.certificates or alias.has_key]
     lacks = (f"the certificates of {', '.join(lost[:3])}, which the API does not hand out",) if any(not a.certificates for a in old) else ()
-    return remedy("gateway", f"{told}. New truststore {name}, {way}: no restart", made=tuple(made), lacks=lacks, bench=bench)
+    shown = sketch(case, replace(case.tls, enabled=True, trust_store=REFERENCE + made[-1].name))
+    return remedy("gateway", f"{told}. New truststore {name}, {way}: no restart", "reload", shown, made=tuple(made), lacks=lacks, bench=bench)
 
 
 def backend_truststore(case: Case, bench: Bench, chain: tuple[bytes, ...]) -> Iterator[Remedy]:
