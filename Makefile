@@ -16,7 +16,7 @@ DIR ?=
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-demo: $(VENV)/run.stamp  ## the causes of the runbook, diagnosed from recorded captures
+demo: $(VENV)/run.stamp  ## the runbook's failures, diagnosed from recordings, then provoked on a gateway of our own and mended
 	@$(BIN)/python tools/demo.py
 
 test: $(VENV)/dev.stamp  ## the test suite (no network, no foreign stacks)

@@ -1,6 +1,6 @@
-"""`make demo`: every cause of the Edge runbook "TLS/SSL handshake failures", as `whytls diagnose` reads it from a recording.
+"""`make demo`: every cause of the Edge runbook "TLS/SSL handshake failures", as `whytls diagnose` reads it from a recording, and then live.
 
-The recordings are in tests/corpus, with how each was made. Ends with 1 if one of them is not diagnosed as the runbook has it.
+The recordings are in tests/corpus, with how each was made; live is `whytls demo`. Ends with 1 if anything is not as the runbook has it.
 """
 
 from __future__ import annotations
@@ -62,11 +62,14 @@ def play(scene: Scene) -> bool:
 
 
 def main() -> int:
-    """All scenes, then where to go on."""
+    """All scenes, the runbook on a gateway of our own, then where to go on."""
     good = [play(scene) for scene in SCENES]
-    print("\n────\nThe lesson behind a cause:            whytls explain sni-missing")
-    print("One handshake, message by message:    whytls diagnose CAPTURE --show 1")
-    print("For programs:                         whytls diagnose CAPTURE --format json")
+    print("\n──── The same live, on both hops of a gateway: provoked, explained, mended\n\n$ whytls demo\n", flush=True)
+    good.append(subprocess.run([WHYTLS, "demo"], cwd=ROOT, check=False).returncode == 0)
+    print("\n────\nThe lesson behind a cause:             whytls explain sni-missing")
+    print("One handshake, message by message:     whytls diagnose CAPTURE --show 1")
+    print("One row of the table, with all of it:  whytls demo --row south-sni --verbose")
+    print("For programs:                          whytls diagnose CAPTURE --format json")
     return 0 if all(good) else 1
 
 

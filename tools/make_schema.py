@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Write the published JSON Schema of ``--format json`` and ``jsonl``: src/whytls/report/schema.json, schema-checks.json
-(`whytls check`), schema-probes.json (`whytls probe`), schema-replays.json (`whytls replay`) and their copies in docs/schema.
+(`whytls check`), schema-probes.json (`whytls probe`), schema-replays.json (`whytls replay`), schema-audits.json (`whytls audit`) and
+their copies in docs/schema.
 
 Words with fixed values come from the types in model.py, the known causes from the registry of causes, so that neither is
 written down twice. Within version 1 the schema only grows: a field or a value that was published stays; new ones come.
@@ -22,12 +23,14 @@ from whytls.report.json import SCHEMA
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # also where it is run as a script
 
+from tools.schema_edge import audits  # noqa: E402
 from tools.schema_live import probes, replays  # noqa: E402
 from tools.schema_words import DRAFT, GROWS, a_list, an_object, cause, count, judged, of_diagnoses, or_null, result, text  # noqa: E402
 
 FILES = (ROOT / "src/whytls/report/schema.json", ROOT / "docs/schema/diagnoses-1.json")
 CHECK_FILES = (ROOT / "src/whytls/report/schema-checks.json", ROOT / "docs/schema/checks-1.json")
 PROBE_FILES = (ROOT / "src/whytls/report/schema-probes.json", ROOT / "docs/schema/probes-1.json")
+AUDIT_FILES = (ROOT / "src/whytls/report/schema-audits.json", ROOT / "docs/schema/audits-1.json")
 REPLAY_FILES = (ROOT / "src/whytls/report/schema-replays.json", ROOT / "docs/schema/replays-1.json")
 
 
@@ -114,7 +117,7 @@ def lost(before: Any, now: Any, path: str = "") -> list[str]:
 def documents() -> dict[Path, str]:
     """The files to be written and their text; retired causes stay known, for old reports hold them."""
     slugs = sorted({*causes.slugs(), *causes.RETIRED})
-    made_of = {FILES: schema(slugs), CHECK_FILES: checks(slugs), PROBE_FILES: probes(slugs), REPLAY_FILES: replays(slugs)}
+    made_of = {FILES: schema(slugs), CHECK_FILES: checks(slugs), PROBE_FILES: probes(slugs), REPLAY_FILES: replays(slugs), AUDIT_FILES: audits(slugs)}
     texts = {files: json.dumps(made, indent=2, ensure_ascii=False) + "\n" for files, made in made_of.items()}
     return {file: text for files, text in texts.items() for file in files}
 
@@ -127,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
         for path in stale:
             print(f"make_schema: {path.relative_to(ROOT)} is not up to date; run tools/make_schema.py")
         return 1 if stale else 0
-    known = [files[0] for files in (FILES, CHECK_FILES, PROBE_FILES, REPLAY_FILES) if files[0].exists()]
+    known = [files[0] for files in (FILES, CHECK_FILES, PROBE_FILES, REPLAY_FILES, AUDIT_FILES) if files[0].exists()]
     gone = [name for path in known for name in lost(json.loads(path.read_text()), json.loads(new[path]))]
     if gone and "--forget" not in arguments:
         for name in gone:

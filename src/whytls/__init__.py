@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from whytls.checking.pairs import PairResult
     from whytls.checking.result import CheckResult, Problem
     from whytls.checking.run import Check
+    from whytls.edge.audit.result import Concern
+    from whytls.edge.audit.run import Audit
+    from whytls.edge.fixes.plan import Mending
     from whytls.exceptions import ApiError, DamagedInput, InputError, Malformed, UsageError, WhytlsError
-    from whytls.live import Replay, probe, replay
+    from whytls.live import Replay, audit, probe, replay
+    from whytls.mending import apply_fix, fix, undo_fix, verify_fix
     from whytls.model import Alternative, Artefact, Diagnosis, Endpoint, Event, Evidence, Fix, Handshake
     from whytls.pki.password import Password
     from whytls.surveying.replaying import Redone
@@ -27,8 +31,12 @@ _HOMES = {
     "whytls.checking.pairs": ("PairResult",),
     "whytls.checking.result": ("CheckResult", "Problem"),
     "whytls.checking.run": ("Check",),
+    "whytls.edge.audit.result": ("Concern",),
+    "whytls.edge.audit.run": ("Audit",),
     "whytls.exceptions": ("ApiError", "DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"),
-    "whytls.live": ("Replay", "probe", "replay"),
+    "whytls.live": ("Replay", "audit", "probe", "replay"),
+    "whytls.edge.fixes.plan": ("Mending",),
+    "whytls.mending": ("apply_fix", "fix", "undo_fix", "verify_fix"),
     "whytls.model": ("Alternative", "Artefact", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake"),
     "whytls.pki.password": ("Password",),
     "whytls.surveying.replaying": ("Redone",),
@@ -39,9 +47,11 @@ __all__ = [
     "Alternative",
     "ApiError",
     "Artefact",
+    "Audit",
     "CausePage",
     "Check",
     "CheckResult",
+    "Concern",
     "DamagedInput",
     "Diagnosis",
     "Endpoint",
@@ -51,6 +61,7 @@ __all__ = [
     "Handshake",
     "InputError",
     "Malformed",
+    "Mending",
     "PairResult",
     "Password",
     "Probe",
@@ -62,12 +73,17 @@ __all__ = [
     "UsageError",
     "WhytlsError",
     "__version__",
+    "apply_fix",
+    "audit",
     "check",
     "check_pair",
     "diagnose",
     "explain",
+    "fix",
     "probe",
     "replay",
+    "undo_fix",
+    "verify_fix",
 ]
 
 

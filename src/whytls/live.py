@@ -1,4 +1,4 @@
-"""The public functions that contact servers: `probe` and `replay`. As in api.py, a command does what the function of its name does."""
+"""The public functions that contact servers: `probe`, `replay` and `audit`. As in api.py, a command does what the function of its name does."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from whytls.exceptions import UsageError
+from whytls.model import NOTHING_AT_REST, Endpoint
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from whytls.api import Run
     from whytls.clients.client import Client
+    from whytls.edge.audit.run import Audit
+    from whytls.edge.environment import Environment
+    from whytls.edge.environment import Target as Called
     from whytls.model import Diagnosis, Handshake
     from whytls.pki.password import Password
     from whytls.probing.facts import Identity
     from whytls.probing.limits import Limits
     from whytls.probing.target import Family, Target
+    from whytls.stores import Given
     from whytls.surveying.replaying import Redone, Replays
+    from whytls.surveying.result import Survey
     from whytls.surveying.run import Probe
     from whytls.surveying.through import Captured
 
 EVERY = "all"  # of the clients
+_NOBODY = (NOTHING_AT_REST, NOTHING_AT_REST)  # the far sides of a gateway, of which nothing is given
 
 
 class _Way(NamedTuple):
@@ -139,12 +146,71 @@ def replay(
     from whytls.api import diagnose
 
     def diagnoses(path: str) -> Run:
-        return diagnose(
-            path, router=router, message_processor=message_processor, backend=backend, topology=topology, trust=trust, at=at, all=True
-        )
+        return diagnose(path, router=router, message_processor=message_processor, backend=backend, topology=topology, trust=trust, at=at, all=True)
 
     limits = _limits(timeout, connections, 4, rate)
     return Replay(list(failures), diagnoses, replays(to, allow, name, starttls, _identity(cert, key, cert_alias, password, key_password), limits))
+
+
+def audit(
+    edge: str | Environment,
+    *,
+    edge_config: str | None = None,
+    probe: bool = False,
+    keystore: Given = (),
+    truststore: Given = (),
+    password_env: Given = (),
+    password_file: Given = (),
+    with_: Sequence[str] = (),
+    at: str | datetime | None = None,
+    warn_days: int = 30,
+    proxies: bool = True,
+    timeout: float = 5.0,
+    connections: int = 100,
+    reading: Callable[[str], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Audit:
+    """Judge an environment before anything fails: every virtual host, target and store, and what live backends accept.
+
+    ``edge`` is the address of an environment at its Management API, a folder or file that configures a gateway, or an ``Environment``;
+    ``edge_config`` a file that says who we are to the API. ``probe`` asks every backend that a target names, in at most ``connections``
+    connections each, ``timeout`` in seconds. ``keystore`` and ``truststore`` are stores of the far sides, ``{"client": "store.p12"}`` or
+    ``["backend=store.p12"]``, for the pairs that the gateway's own stores cannot tell (R17); their passwords are named as in ``diagnose``.
+    ``with_`` are files with other certificates at hand. What ends within ``warn_days`` is a warning. Without ``proxies`` no bundle is read,
+    and nothing is said to be unused.
+
+    Raises:
+        ApiError: the Management API cannot be reached, or refuses.
+        InputError: a file or store cannot be read, or configures no gateway.
+        UsageError: a side, a time or a number of days is none.
+    """
+    from whytls.checking.terms import terms
+    from whytls.edge.audit.run import audit as judge
+    from whytls.edge.audit.run import to_probe
+    from whytls.edge.context import read_environment
+    from whytls.stores import stores
+
+    ask = terms(None, None, None, with_, (), (), at, warn_days, False, False)
+    given = stores(keystore, truststore, password_env, password_file)
+    found = read_environment(edge, edge_config, proxies=proxies, progress=reading) if isinstance(edge, str) else edge
+    clients, backends = (given.by_side.get("client", NOTHING_AT_REST), given.by_side.get("backend", NOTHING_AT_REST)) if given else _NOBODY
+    surveys, unasked = surveyed(to_probe(found), timeout, connections, progress) if probe else ({}, ())
+    result = judge(found, ask, clients=clients, backend_stores=backends, surveys=surveys, proxies=proxies)
+    return result.with_warnings((*(given.warnings if given else ()), *unasked))
+
+
+def surveyed(
+    targets: Sequence[Called], timeout: float = 5.0, connections: int = 100, progress: Callable[[int, int | None], None] | None = None
+) -> tuple[dict[tuple[str, int], Survey], tuple[str, ...]]:
+    """What the backends of these targets accept, by host and port; and a line for each that could not be asked."""
+    places = {str(Endpoint(target.host, target.port)): (target.host, target.port) for target in targets}
+    if not places:
+        return {}, ()
+    asked = probe(
+        *places, without=("groups", "alpn", "resumption", "clients"), timeout=timeout, connections=connections, parallel=4, progress=progress
+    )
+    found = {places[survey.target]: survey for survey in asked}
+    return found, tuple(f"not asked: {error}" for error in asked.errors)
 
 
 def replays(
@@ -254,9 +320,7 @@ def _target(text: str, way: _Way) -> Target:
     )
 
 
-def _identity(
-    cert: str | None, key: str | None, alias: str | None, password: Password | None, key_password: Password | None
-) -> Identity | None:
+def _identity(cert: str | None, key: str | None, alias: str | None, password: Password | None, key_password: Password | None) -> Identity | None:
     if cert is None:
         if key is not None or alias is not None:
             raise UsageError("a key needs its certificate", hint="--cert STORE")

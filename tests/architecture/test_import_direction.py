@@ -23,13 +23,15 @@ STEPS = (
     {"probing"},  # what it hears is read and weighed by the same functions as a recording
     {"causes"},
     {"verdict"},
-    {"errortext", "edge", "checking"},
+    {"errortext", "checking"},
     {"surveying"},
+    {"edge"},  # its audit judges stores as checking does, and reads what surveying found
     {"report"},
     {"gateway"},  # its trace is in the words of the report
     {"api"},
     {"live"},  # the public functions that contact servers; a replay begins with a diagnosis
-    {"serve", "fleet"},
+    {"mending"},  # the public functions that mend a gateway; a fix is verified by a probe
+    {"serve", "fleet", "demo"},  # demo: a gateway, its clients and backends, and what a diagnosis says of them
     {"cli"},
     {"__init__", "__main__"},
 )

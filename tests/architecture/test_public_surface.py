@@ -14,15 +14,17 @@ import pytest
 import whytls
 
 # Adding a name is a promise; taking one away breaks somebody. Both are done here, on purpose, or not at all.
-FUNCTIONS = {"check", "check_pair", "diagnose", "explain", "probe", "replay"}
+FUNCTIONS = {
+    "apply_fix", "audit", "check", "check_pair", "diagnose", "explain", "fix", "probe", "replay", "undo_fix", "verify_fix",
+}  # fmt: skip
 VALUES = {"Alternative", "Artefact", "CausePage", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake", "Run"} | {
-    "Check", "CheckResult", "PairResult", "Password", "Probe", "Problem", "Redone", "Replay", "Survey",
+    "Audit", "Check", "CheckResult", "Concern", "Mending", "PairResult", "Password", "Probe", "Problem", "Redone", "Replay", "Survey",
 }  # fmt: skip
 ERRORS = {"ApiError", "DamagedInput", "InputError", "Malformed", "UsageError", "WhytlsError"}
 
 # Never needed to find that nothing failed; each costs more than the whole verdict on a small capture.
 HEAVY = {"rich", "cryptography", "click", "pydantic", "asyncio", "ssl", "zstandard", "shtab", "OpenSSL", "httpx"} | {
-    f"whytls.{room}" for room in ("checking", "clients", "edge", "live", "probing", "surveying")
+    f"whytls.{room}" for room in ("checking", "clients", "edge", "live", "mending", "probing", "surveying")
 }
 
 

@@ -101,7 +101,7 @@ def test_wildcard_aliases() -> None:
     wild = VirtualHost("wild", 443, ("*.example.test",), tls=TlsInfo(enabled=True))
     context = EdgeContext(acme(virtual_hosts=MappingProxyType({"wild": wild}), target_servers=MappingProxyType({})))
     found = {
-        name: context._by_name(called(name, BACKEND_AT))[0] != [] for name in ("a.example.test", "a.b.example.test", "example.test", ".example.test")
+        name: context._by_name(name, BACKEND_AT.port)[0] != [] for name in ("a.example.test", "a.b.example.test", "example.test", ".example.test")
     }
     assert found == {"a.example.test": True, "a.b.example.test": False, "example.test": False, ".example.test": False}
 

@@ -248,3 +248,35 @@ def test_the_access_log_is_named_and_escaped_as_nginx_does(tmp_path: Path) -> No
     text = (tmp_path / "org~test.443_access_log").read_text()
     assert '"GET /weather?\\x22\\x5Cx HTTP/1.1" 503' in text
     assert '"a\\x22b" secure ' in text
+
+
+# ------------------------------------------------------------------ how clients go
+
+
+def test_a_client_that_looks_at_the_name_after_the_handshake_and_says_farewell(tmp_path: Path) -> None:
+    """curl: a close_notify, and the FIN comes later; the Router judges at the first of them."""
+
+    async def run() -> dict[str, Any]:
+        front = world.store("front", api=world.own(world.BACKEND_OTHER_NAME, world.MIDDLE))
+        async with world.plane(world.environment(1, None, stores={"front": front})) as plane:
+            context = world.client_context()
+            context.check_hostname = False
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            made = context.wrap_bio(incoming, outgoing, server_hostname="api.example.test")
+            reader, writer = await asyncio.open_connection("127.0.0.1", plane.ports[443])
+            while True:
+                try:
+                    made.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    writer.write(outgoing.read())
+                    incoming.write(await reader.read(1 << 14))
+            with suppress(ssl.SSLWantReadError):
+                made.unwrap()
+            writer.write(outgoing.read())  # and no FIN: the connection is kept open on our side
+            entry = await settled(plane)
+            writer.close()
+            return entry
+
+    entry = asyncio.run(run())
+    assert (entry["diagnosis"]["cause"], entry["diagnosis"]["failing_side"]) == ("certificate-name-mismatch", "client")

@@ -49,7 +49,7 @@ class EdgeContext:
 
     def hop(self, handshake: Handshake) -> Hop | None:
         """The hop, where the configuration tells it; None: it fits both sides of the gateway, or none."""
-        north, south = self._by_name(handshake)
+        north, south = self._by_name(_name(handshake), handshake.server.port)
         if bool(north) != bool(south):
             return "northbound" if north else "southbound"
         if north:
@@ -60,8 +60,11 @@ class EdgeContext:
 
     def met(self, handshake: Handshake, hop: Hop) -> Met | None:
         """The virtual host or target, where there is one alone that fits."""
-        north, south = self._by_name(handshake)
-        port, name = handshake.server.port, handshake.sni or handshake.server.address
+        return self.meant(hop, _name(handshake), handshake.server.port)
+
+    def meant(self, hop: Hop, name: str, port: int) -> Met | None:
+        """The same for a server name, or an address where none was sent, and a port."""
+        north, south = self._by_name(name, port)
         if hop == "northbound":
             found = _alone(north) or _alone([host for host in north if host.port == port])
             if found is not None:
@@ -85,9 +88,9 @@ class EdgeContext:
             return self._of_processor(met.target), NOTHING_AT_REST
         return NOTHING_AT_REST, NOTHING_AT_REST
 
-    def _by_name(self, handshake: Handshake) -> tuple[list[VirtualHost], list[Target]]:
+    def _by_name(self, name: str, port: int) -> tuple[list[VirtualHost], list[Target]]:
         """Those of each side that bear the server name, or the server's own address."""
-        port, name = handshake.server.port, (handshake.sni or handshake.server.address).lower().rstrip(".")
+        name = name.lower().rstrip(".")
         hosts = [host for host in self._hosts if any(_is_alias(alias, name) for alias in host.host_aliases)]
         here = [host for host in hosts if host.port == port]
         return here or hosts, [target for target in self._targets if target.host == name and target.port == port]
@@ -129,6 +132,10 @@ class EdgeContext:
 
     def _source(self, held: NamedStore) -> str:
         return f"{held} of {self.environment}"
+
+
+def _name(handshake: Handshake) -> str:
+    return handshake.sni or handshake.server.address
 
 
 def _certificates(held: NamedStore) -> tuple[bytes, ...]:

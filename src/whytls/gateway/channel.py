@@ -330,7 +330,10 @@ class Channel(asyncio.Protocol):
         if self.tap is not None:
             self.tap.closed(self.side)
         self._finished = True
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:  # the peer has reset the connection, and the event loop has not seen it yet
+            self.transport.abort()
 
     def close(self) -> None:
         """Our FIN, behind what is still to be written; the end."""

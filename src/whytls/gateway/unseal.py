@@ -73,7 +73,8 @@ def unsealed(reading: Reading, handshake: Handshake, secrets: Secrets) -> Handsh
     for side, stream, cut in sides:
         keys = _keys(handshake, secrets, side)
         if cut is not None and keys:
-            opened[side] = _Opened(side, handshake.file, keys)
+            ended = any(event.sender == side and event.kind in ("fin", "rst") for event in handshake.events)
+            opened[side] = _Opened(side, handshake.file, keys, ended)
             opened[side].read(stream, cut, modern=is_tls13(handshake.version))
     if not any(side.count for side in opened.values()):
         return handshake
@@ -129,8 +130,8 @@ def _behind_change(cut: Split) -> list[Record]:
 class _Opened:
     """One direction, record by record. ``count`` records were opened."""
 
-    def __init__(self, side: Side, file: str, keys: list[Callable[[], Protection]]) -> None:
-        self.side, self.events, self.count, self.file = side, list[Event](), 0, file
+    def __init__(self, side: Side, file: str, keys: list[Callable[[], Protection]], ended: bool) -> None:
+        self.side, self.events, self.count, self.file, self._ended = side, list[Event](), 0, file, ended
         self.chain: tuple[bytes, ...] | None = None
         self.request: CertificateRequest | None = None
         self.finished = False
@@ -167,8 +168,8 @@ class _Opened:
             self._add("encrypted", said, EncryptedRecord(said.kind, len(said.body), shown), len(said.body))
 
     def _alert(self, alert: Alert, said: _Said) -> None:
-        if alert.description == CLOSE_NOTIFY and self.finished:
-            return  # a farewell behind the handshake tells nothing that the FIN does not
+        if alert.description == CLOSE_NOTIFY and self.finished and self._ended:
+            return  # a farewell behind the handshake tells nothing that the FIN does not, where that has come already
         level = 1 if alert.description in (CLOSE_NOTIFY, USER_CANCELED) else 2  # RFC 8446 section 6: the level means nothing
         self._add("alert", said, Alert(level, alert.description), 2)
 
