@@ -35,7 +35,8 @@ def protocol(case: Case, bench: Bench) -> Iterator[Remedy]:
     accepted = _wanted(case)
     if accepted and not set(accepted) & set(case.tls.protocols):
         tls = replace(case.tls, enabled=True, protocols=accepted)
-        text = f"let {case.subject or 'this target'} offer {accepted[0]}, which the backend accepts" + (f"; {TLS13_ON_JAVA_8}" if accepted == NEW[1:] else "")
+        about = f"; {TLS13_ON_JAVA_8}" if accepted == NEW[1:] else ""
+        text = f"let {case.subject or 'this target'} offer {accepted[0]}, which the backend accepts{about}"
         yield remedy("gateway", text, "reload", sketch(case, tls), made=with_tls(case, tls, bench), bench=bench)
     if not accepted:
         nginx = Artefact("nginx", "ssl_protocols TLSv1.2 TLSv1.3;", _BACKEND)
