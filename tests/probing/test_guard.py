@@ -305,4 +305,4 @@ def test_a_real_server_that_resets_the_fourth_of_four() -> None:
         results, gate = asyncio.run(go(server._replace(starttls="ftp")))
     assert all(isinstance(result, Opened) for result in results)
     assert gate.strain.relieved > 0
-    assert 4 <= gate.strain.fewest_hindered <= 8
+    assert 2 <= gate.strain.fewest_hindered <= 8  # the server counts as well what it has not closed yet

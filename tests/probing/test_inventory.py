@@ -95,6 +95,19 @@ def test_a_server_that_goes_away_leaves_a_part() -> None:
     assert set(version.suites) < set(suites)
 
 
+def test_a_server_that_goes_away_refuses_no_name() -> None:
+    """It had accepted the name all along; that the last attempts with it are closed without a word says nothing of it."""
+    suites, one_by_one = (0x002F, 0x0035), QUICK._replace(parallel=1, answer=0.1)
+    with listening(tls10_server(suites)) as server:  # type: ignore[arg-type]
+        whole, _ = asked(server.port, one_by_one)
+    (right,) = [asked_for for asked_for in whole.names if asked_for.named == "right"]
+    with listening(tls10_server(suites, until=right.attempt - 1)) as server:  # type: ignore[arg-type]
+        found, _ = asked(server.port, one_by_one)
+    assert [version.suites for version in found.versions if version.suites]
+    assert found.names == ()
+    assert any("what the server makes of a name was not learned" in warning for warning in found.warnings)
+
+
 def test_bounds_are_kept_and_said() -> None:
     suites = (0x002F, 0x000A, 0x0035, 0x0005)
     with listening(tls10_server(suites)) as server:  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from lab.live.papers import Papers, papers  # noqa: E402
 from lab.live.relay import pool  # noqa: E402
-from lab.live.serve import TLS12, TLS13, Serve, running  # noqa: E402
+from lab.live.serve import TLS10, TLS12, TLS13, Serve, running  # noqa: E402
 
 from whytls import diagnose  # noqa: E402
 from whytls.model import Context, Diagnosis, Handshake, Replayed  # noqa: E402
@@ -179,3 +179,11 @@ def test_a_certificate_on_a_curve_that_the_client_does_not_list(issued: Papers, 
     assert (said.cause, said.detail, said.confidence) == ("group-mismatch", "certificate-curve", "proven")
     assert "lies on secp256r1" in said.title
     assert found.dimensions == {"group"}
+
+
+def test_openssl_3_meets_a_server_of_tls10(issued: Papers, tmp_path: Path) -> None:
+    """It offers TLS 1.0 and then minds its signature, for which it has no alert but internal_error."""
+    with running(Serve("openssl", (issued.server(WWW),), (TLS10,))) as server:
+        first = recorded(server.port, tmp_path / "a.pcap", *CURL, f"https://127.0.0.1:{server.port}/")
+    assert (first.cause, first.detail, first.confidence) == ("protocol-mismatch", "signature-refused", "likely")
+    assert first.owners[0] == "server"

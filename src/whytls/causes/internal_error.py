@@ -26,6 +26,7 @@ RFC 8446 section 6.2.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
+from whytls.inference.client_habit import refuses_old_signature
 from whytls.inference.quote import describe_hello, quote_event, side_name
 from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
@@ -50,6 +51,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     if mended_by(context) is not None:
         return NotApplicable()  # a replay shows what in the hello brings it about
+    if refuses_old_signature(handshake, ending):
+        return NotApplicable()
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     return Finding(
         failing_side=ending.breaker,

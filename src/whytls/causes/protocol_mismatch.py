@@ -31,6 +31,7 @@ RFC 8446 sections 4.1.3, 4.2.1 and 6.2; RFC 5246 appendix E; RFC 8996; runbook R
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
+from whytls.inference.client_habit import refuses_old_signature
 from whytls.inference.hello_refusal import PROTOCOL_VERSION, hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
@@ -38,7 +39,10 @@ from whytls.wire.registry import version_name
 
 CAUSE = Cause(
     title="the {client} offers {offered}, and the {server} supports none of it",
-    titles={"server-chose-unoffered": "the {server} chose {chosen}, which the {client} does not accept (it offers {offered})"},
+    titles={
+        "signature-refused": "the {server} chose {chosen}, whose signature the {client} refuses, and speaks nothing newer",
+        "server-chose-unoffered": "the {server} chose {chosen}, which the {client} does not accept (it offers {offered})",
+    },
     cause_class="hello",
     owners=("client", "server"),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
@@ -56,6 +60,10 @@ def look(handshake: Handshake, context: Context) -> Answer:
     by_client = context.ending.breaker == "client" and context.ending.phase != "client-hello"
     if by_client and chosen is not None and (context.ending.alert == PROTOCOL_VERSION or chosen not in hello.versions):
         return _finding(handshake, context, "server-chose-unoffered", chosen)
+    if chosen is not None and refuses_old_signature(handshake, context.ending):
+        return _finding(handshake, context, "signature-refused", chosen)._replace(
+            confidence="likely", would_decide="the client's own error (OpenSSL: internal error, legacy sigalg); or the server asked with TLS 1.2"
+        )
     refusal = hello_refusal(handshake, context)
     if refusal is None or not refusal.over_choice:
         return NotApplicable()

@@ -180,7 +180,7 @@ def passed(strain: Strain, at_once: int) -> Strain:
 
 def relieved(strain: Strain, at_once: int) -> Strain:
     """One that was turned away among so many was served alone."""
-    fewest = min(strain.fewest_hindered or at_once, at_once)
+    fewest = min(strain.fewest_hindered or at_once, at_once) if at_once > 1 else strain.fewest_hindered  # alone, it was no matter of number
     return strain._replace(fewest_hindered=fewest, relieved=strain.relieved + 1, most_passed=max(strain.most_passed, 1))
 
 

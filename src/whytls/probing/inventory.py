@@ -224,10 +224,15 @@ class Survey:
             self.names[place] = sni.asked(question, attempt)
 
     def _turned_away(self, attempt: Attempt) -> bool:
-        """Whether it may have been one connection too many, which says nothing of the name."""
-        away = attempt.end in _WORDLESS and attempt.answer is None and self.asker.prober.gate.strain.relieved > 0
+        """Whether the attempt may say nothing of the name it asks for: it was met without a word by a server that turns connections away, or
+        that does the same to the name which it had accepted all along."""
+        if attempt.end not in _WORDLESS or attempt.answer is not None:
+            return False
+        sent = attempt.handshake.client_hello
+        own = sent is not None and sent.server_name == self.asker.server_name
+        away = own or 0 not in self.names or self.asker.prober.gate.strain.relieved > 0
         if away:
-            self.warnings.append(f"what the server makes of a name was not learned: the connection was turned away (attempt {attempt.number})")
+            self.warnings.append(f"what the server makes of a name was not learned: {_WORDLESS[attempt.end]} (attempt {attempt.number})")
         return away
 
     async def _new_session(self) -> None:
@@ -298,7 +303,7 @@ class Survey:
         return VersionFound(version, tuple(found.ranked), found.server_order, found.refused, tuple(sorted(found.dh_bits)))
 
 
-_WORDLESS = ("reset", "closed")
+_WORDLESS = {"reset": "the connection was reset", "closed": "the connection was closed", "silence": "the server said nothing"}
 
 
 def _is_known(found: Elimination) -> bool:
