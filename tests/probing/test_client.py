@@ -236,7 +236,7 @@ CHUNKS = st.lists(st.integers(1, 400), max_size=20)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=2000), CHUNKS, st.sampled_from(("answer", "flight", "finish")))
+@given(st.binary(max_size=2000), CHUNKS, st.sampled_from(("answer", "flight", "session", "finish")))
 def test_arbitrary_bytes(data: bytes, sizes: list[int], until: str) -> None:
     client = Client(hello(0x0304), Conversation("", 512), until)  # type: ignore[arg-type]
     client.start()

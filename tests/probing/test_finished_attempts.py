@@ -16,6 +16,7 @@ import pytest
 from memory_server import context, hello, identity
 
 from whytls.probing.attempt import Attempt, Prober
+from whytls.probing.facts import Until
 from whytls.probing.limits import Limits
 
 QUICK = Limits(connect=2, answer=1.0, total=2.0, patience=0.15)
@@ -41,10 +42,12 @@ def serving(server: ssl.SSLContext, then: Callable[[ssl.SSLSocket], object]) -> 
         yield listening.getsockname()[1]
 
 
-def attempt(port: int, version: int, request: bytes = b"", limits: Limits = QUICK, who: bool = False) -> tuple[Attempt, float]:
+def attempt(
+    port: int, version: int, request: bytes = b"", limits: Limits = QUICK, who: bool = False, until: Until = "finish"
+) -> tuple[Attempt, float]:
     prober = Prober(socket.AF_INET, ("127.0.0.1", port), f"127.0.0.1:{port}", limits)
     began = time.monotonic()
-    found = asyncio.run(prober.attempt(hello(version), "test", "finish", request=request, identity=identity() if who else None))
+    found = asyncio.run(prober.attempt(hello(version), "test", until, request=request, identity=identity() if who else None))
     return found, time.monotonic() - began
 
 
@@ -70,6 +73,20 @@ def test_silence_after_the_handshake_is_no_failure(version: int) -> None:
     assert (found.end, found.handshake.outcome, found.accepted) == ("reached", "completed", True)
     assert took < 1.0
     assert found.handshake.quiet == (150_000_000 if version == 0x0303 else 0)  # in TLS 1.3 its ticket was its first word
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_who_wants_a_session_waits_for_no_word_behind_it(version: int) -> None:
+    """Nor is our own last word left out where the server's is not the last."""
+    heard: list[bytes] = []
+    with serving(context(version), lambda talking: heard.append(talking.recv(1))) as port:
+        found, _ = attempt(port, version, until="session")
+        deadline = time.monotonic() + 2
+        while not heard and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert (found.end, found.handshake.outcome, found.handshake.quiet) == ("reached", "completed", 0)
+    assert found.resume is not None
+    assert heard == [b""]  # the handshake came to its end there as well, and then our farewell
 
 
 @pytest.mark.parametrize("version", VERSIONS)

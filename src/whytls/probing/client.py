@@ -8,6 +8,7 @@ afterwards, by the causes. How far it goes is the caller's wish (``Until``):
 * ``answer``: to the server's choice (ServerHello, HelloRetryRequest, alert). No key is needed, so this is what an inventory asks.
 * ``flight``: to the end of the server's flight: its certificate and its request for ours. In TLS 1.3 it is opened, with keys of ours in place
   of the hello's key shares; a HelloRetryRequest is followed.
+* ``session``: to the end of the handshake and, where the server has the last word in it (not in TLS 1.3), no further: there is a session.
 * ``finish``: to the end of the handshake, and on to the server's first word after it, or to its answer to a request.
 
 Here records become messages, and both become events. What a message means for the keys is told by the flights, one for TLS 1.3
@@ -296,8 +297,11 @@ class Client:
         elif self._flight is not None:
             flight, was_settled = self._flight, self.settled
             self._told(lambda: flight.message(number, body, value), number)
-            if self.settled and not was_settled and self._request:
-                self._channel.put(APPLICATION_DATA, self._request)
+            if self.settled and not was_settled:
+                if self._request:
+                    self._channel.put(APPLICATION_DATA, self._request)
+                elif self.until == "session" and not self._channel.out:
+                    self._channel.stop("reached")  # the last word was the server's
             elif was_settled:
                 self.heard = True
                 if not self._request:
@@ -322,7 +326,7 @@ class Client:
 
             channel.version, channel.tls13 = 0x0303, True
             self._flight = Flight13(channel, self.hello, answer, self._shares or {}, self.until, self._identity, self._resume)
-        elif self.until == "finish":
+        elif self.until in ("session", "finish"):
             from whytls.probing.flight12 import Flight12
 
             self._flight = Flight12(channel, self.hello, answer, self._identity, self._resume)

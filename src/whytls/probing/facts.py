@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-Until = Literal["answer", "flight", "finish"]
+Until = Literal["answer", "flight", "session", "finish"]
 # How an attempt ended. ``reached``: as far as was wanted. ``refused``: the server broke off with an alert. ``foreign``: it does not speak TLS,
 # or what it speaks cannot be read. ``endless``: it had more to say than is read. ``beyond``: it chose what we cannot do (a cipher without a
 # library, say). What the connection does (closed, reset, silence) is added outside.

@@ -192,14 +192,22 @@ class Survey:
         self.fallback = True if answer.alert == INAPPROPRIATE_FALLBACK else False if answer.accepted else None
 
     async def _to_the_end(self) -> None:
-        """A handshake to its end, which is also what the right name leads to; then other names, and what can be resumed."""
+        """A handshake to its end, which is also what the right name leads to; then other names, and what can be resumed.
+
+        A server that is asked nothing is waited for at the end of the first, so that what does not depend on it is begun with it.
+        """
         found = self.lead or self.new
         if found is None or found.base.shape == "bare" or {"names", "resumption", "client-certificate"} <= self.without:
             return
-        asked = self._usual(found)
+        asked, request = self._usual(found), self._request()
+        tasks = [self._first_to_its_end(found, asked, request)]
+        if found.version != TLS13 and "resumption" not in self.without:
+            tasks.append(self._resumes(sessions.by_session_id(self.asker, asked, request)))
+        await _together(tasks)
+
+    async def _first_to_its_end(self, found: Elimination, asked: Offer, request: bytes) -> None:
         name = self.asker.server_name
         said = f"{version_name(found.version)} to its end" + (f", asked for {name}" if name else ", asked without a name")
-        request = self._request()
         first = await self.asker.attempt(hello(asked, name), said, "finish", request=request)
         if not request and first.completed and self._request():  # a certificate is wanted: whether it is required, only an answer may tell
             await self.asker.attempt(hello(asked, name), f"{said}, and a request", "finish", request=self._request())
@@ -210,12 +218,12 @@ class Survey:
             others = sni.questions(name, f"whytls-{secrets.token_hex(4)}")
             tasks += [self._name(place, question, asked) for place, question in enumerate(others, 1)]
         if "resumption" not in self.without:
-            tasks.append(self._sessions(asked, first))
+            resumed = sessions.new_version if found.version == TLS13 else sessions.by_ticket
+            tasks.append(self._resumes(resumed(self.asker, asked, first)))
         await _together(tasks)
 
-    async def _sessions(self, asked: Offer, first: Attempt) -> None:
-        ask = sessions.new_version if asked.versions[0] == TLS13 else sessions.old_version
-        self.resumptions.append(await ask(self.asker, asked, self._request(), first))
+    async def _resumes(self, asked: Awaitable[Resumption]) -> None:
+        self.resumptions.append(await asked)
 
     async def _name(self, place: int, question: sni.Question, asked: Offer) -> None:
         said = f"asked for {question.server_name}" if question.server_name else "asked without a name"
@@ -243,7 +251,7 @@ class Survey:
         first = await self.asker.attempt(hello(asked, self.asker.server_name), "TLS 1.3 to its end", "finish", request=self._request())
         if not first.completed and first.handshake.certificate_request is None:
             self.warnings.append(f"TLS 1.3 is chosen, but no handshake came to its end (attempt {first.number}: {first.end})")
-        await self._sessions(asked, first)
+        await self._resumes(sessions.new_version(self.asker, asked, first))
 
     def _request(self) -> bytes:
         """What is asked of a server that speaks HTTP: nginx refuses who has no certificate with an answer, and not in the handshake."""

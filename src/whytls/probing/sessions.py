@@ -15,7 +15,7 @@ REQUEST = b"GET / HTTP/1.0\r\nConnection: close\r\n\r\n"
 _SESSION_TICKET = 35
 
 
-async def new_version(asker: Asker, offer: Offer, request: bytes, first: Attempt) -> Resumption:
+async def new_version(asker: Asker, offer: Offer, first: Attempt) -> Resumption:
     """TLS 1.3: whether the ticket that came in ``first``, a handshake to its end, resumes it.
 
     Raises:
@@ -29,17 +29,26 @@ async def new_version(asker: Asker, offer: Offer, request: bytes, first: Attempt
     return Resumption(psk=second.handshake.resumed, early_data=first.resume.max_early_data > 0, attempts=(first.number, second.number))
 
 
-async def old_version(asker: Asker, offer: Offer, request: bytes, first: Attempt) -> Resumption:
-    """A version before TLS 1.3: a ticket, then a session ID. ``first`` is a handshake to its end that could have brought a ticket.
+async def by_ticket(asker: Asker, offer: Offer, first: Attempt) -> Resumption:
+    """A version before TLS 1.3: whether the ticket resumes that ``first``, a handshake to its end, could have brought.
 
     Raises:
         Ended: the target is gone, or the bounds are reached.
     """
-    ticket, numbers = await _resumed(asker, offer, first, with_ticket=True)
+    resumed, numbers = await _resumed(asker, offer, first, with_ticket=True)
+    return Resumption(ticket=resumed, attempts=numbers)
+
+
+async def by_session_id(asker: Asker, offer: Offer, request: bytes) -> Resumption:
+    """A version before TLS 1.3: whether a session is resumed by its ID; begins one without a ticket.
+
+    Raises:
+        Ended: the target is gone, or the bounds are reached.
+    """
     without = with_extension(hello(offer, asker.server_name), _SESSION_TICKET, None)
-    other = await asker.attempt(without, "to its end, for a session ID", "finish", request=request)
-    session, more = await _resumed(asker, offer, other, with_ticket=False)
-    return Resumption(session_id=session, ticket=ticket, attempts=(*numbers, *more))
+    first = await asker.attempt(without, "to its end, for a session ID", "finish" if request else "session", request=request)
+    resumed, numbers = await _resumed(asker, offer, first, with_ticket=False)
+    return Resumption(session_id=resumed, attempts=numbers)
 
 
 async def _resumed(asker: Asker, offer: Offer, first: Attempt, *, with_ticket: bool) -> tuple[bool | None, tuple[int, ...]]:
@@ -62,4 +71,4 @@ def merged(found: Iterable[Resumption]) -> Resumption:
     for one in found:
         known = {name: value for name, value in one._asdict().items() if value is not None and name != "attempts"}
         whole = whole._replace(**known, attempts=(*whole.attempts, *one.attempts))
-    return whole
+    return whole._replace(attempts=tuple(sorted(whole.attempts)))
