@@ -1,6 +1,6 @@
 # Every target sets up what it needs: Python >= 3.11, make and git are enough, root is not. Stamps make repeat runs quick.
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-stacks check accuracy bench fuzz coverage corpora chains checks probing replays docs lock clean
+.PHONY: help demo test test-stacks check accuracy bench fuzz coverage corpora chains checks probing replays edge-clients api-fuzz gateway-load docs lock clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -50,6 +50,15 @@ probing: $(VENV)/dev.stamp  ## what a server accepts, beside sslscan, sslyze and
 
 replays: $(VENV)/dev.stamp  ## causes of a refused ClientHello x server stacks, replayed (lab/packages.txt)
 	$(BIN)/python -m benchmarks.replays
+
+gateway-load: $(VENV)/dev.stamp  ## the local gateway beside nginx, and 10,000 failing handshakes (lab/packages.txt)
+	$(BIN)/python benchmarks/gateway.py
+
+edge-clients: $(VENV)/dev.stamp  ## apigeetool, apigee-edge-js and apigeecli against the local Management API (needs node and npm)
+	$(BIN)/python -m lab.edge_clients
+
+api-fuzz: $(VENV)/dev.stamp  ## schemathesis over the local Management API
+	$(BIN)/python -m lab.api_fuzz
 
 corpora: $(VENV)/run.stamp  ## what we read beside what tshark reads, over a folder of captures: DIR=...
 	$(BIN)/python benchmarks/corpora.py $(DIR)
