@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from asking import Silent, Speaks, accepted, check, check_silent, ids, knowing, replayed
+from asking import Silent, Speaks, accepted, check, check_silent, ids, judged, knowing, replayed
 
 from story import (
     alert,
@@ -247,3 +247,9 @@ def test_speaks(row: Speaks, pki: SimpleNamespace) -> None:
 @pytest.mark.parametrize("row", SILENT, ids=ids)
 def test_is_silent_beside_its_neighbour(row: Silent, pki: SimpleNamespace) -> None:
     check_silent(row, pki)
+
+
+def test_a_hello_without_supported_versions_offers_its_version_at_most() -> None:
+    """What such a client takes below it is not said (RFC 5246 appendix E.1)."""
+    said = judged(story(client >> hello(version=TLS12), server << alert(70)))
+    assert said.title == "The client offers TLS 1.2 at most, and the server supports none of it"

@@ -35,6 +35,7 @@ from whytls.inference.client_habit import refuses_old_signature
 from whytls.inference.hello_refusal import PROTOCOL_VERSION, hello_refusal, said_for, weigh
 from whytls.inference.quote import describe_hello, quote_ending
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
+from whytls.wire.message import ClientHello
 from whytls.wire.registry import version_name
 
 CAUSE = Cause(
@@ -76,7 +77,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         explains=context.ending.events,
         evidence=(describe_hello(handshake, context), *quote_ending(context), *weight.evidence),
         confidence=weight.confidence,
-        facts={"offered": _offered(hello.versions), "chosen": "", "oldest": hello.versions[-1], "newest": hello.versions[0]},
+        facts={"offered": _offered(hello), "chosen": "", "oldest": hello.versions[-1], "newest": hello.versions[0]},
         assumptions=weight.assumptions,
         detail=detail,
         owners=_owners(detail),
@@ -87,14 +88,13 @@ def look(handshake: Handshake, context: Context) -> Answer:
 
 def _finding(handshake: Handshake, context: Context, detail: str, chosen: int) -> Finding:
     hello, event = handshake.client_hello, handshake.first("server-hello")
-    versions = hello.versions if hello else ()
     said = Evidence(f"ServerHello chooses {version_name(chosen)}", event.frames if event else (), handshake.file)
     return Finding(
         failing_side="client",
         explains=context.ending.events,
         evidence=(describe_hello(handshake, context), said, *quote_ending(context)),
         confidence="proven",
-        facts={"offered": _offered(versions), "chosen": version_name(chosen), "oldest": chosen, "newest": chosen},
+        facts={"offered": _offered(hello) if hello else "no version", "chosen": version_name(chosen), "oldest": chosen, "newest": chosen},
         detail=detail,
         owners=_owners("server-too-old"),
         would_decide="the version that the client requires at least",
@@ -137,7 +137,11 @@ def _owners(detail: str) -> tuple[Owner, ...]:
     return ("client", "server") if detail == "client-too-old" else ("server", "client")
 
 
-def _offered(versions: tuple[int, ...]) -> str:
+def _offered(hello: ClientHello) -> str:
+    """Without supported_versions a hello names its highest version only; what the client takes below it is not said (RFC 5246 appendix E.1)."""
+    versions = hello.versions
+    if hello.supported_versions is None and versions:
+        return f"{version_name(versions[0])} at most"
     if len(versions) > 2:
         return f"{version_name(versions[-1])} to {version_name(versions[0])}"
     return " and ".join(version_name(v) for v in reversed(versions)) or "no version"
