@@ -166,3 +166,14 @@ def test_starttls_that_is_refused_is_told_in_the_servers_words() -> None:
     assert (made.handshake.prelude.kind, made.handshake.prelude.upgraded) == ("smtp", False)
     verdict = judge(made.handshake, Context(whole_recording=True)).diagnosis
     assert verdict.cause == "starttls-refused"
+
+
+def test_a_record_that_is_begun_and_not_ended_is_no_silence() -> None:
+    def drip(connected: socket.socket) -> None:
+        connected.recv(9000)
+        connected.sendall(b"\x16\x03\x03\x40\x00\x0b")
+        threading.Event().wait(0.8)
+
+    with serving(drip) as port:
+        found = attempt(port)
+    assert (found.end, found.handshake.outcome, found.handshake.shape) == ("silence", "failed", "OoCm")

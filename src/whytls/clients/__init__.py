@@ -49,7 +49,7 @@ def load_all() -> tuple[Client, ...]:
 
 
 def find(words: str) -> tuple[Client, ...]:
-    """The client of that slug; else all of that family (``java``), or whose slug begins so (``java-17``).
+    """The client of that slug; else all of that family (``java``), or whose slug begins so (``java-17``, ``java-8`` with all its updates).
 
     Raises:
         UsageError: there is none.
@@ -57,5 +57,5 @@ def find(words: str) -> tuple[Client, ...]:
     known = slugs()
     if words in known:
         return (load(words),)
-    found = tuple([client for client in load_all() if client.family == words or client.slug.startswith(f"{words}-")])
+    found = tuple([client for client in load_all() if client.family == words or client.slug.startswith((f"{words}-", f"{words}u", f"{words}."))])
     return found or (load(words),)

@@ -115,7 +115,7 @@ class Prober:
                     quiet = await self._heard(line, client)
                 await line.send(client.farewell())
         except TimeoutError:
-            client.end = client.end or ("reached" if client.patient else "silence")
+            client.given_up()
             quiet = int(self.limits.total * 1e9)
         except OSError:
             if not client.end:  # else it is our farewell that nobody heard
@@ -136,7 +136,7 @@ class Prober:
             async with asyncio.timeout(wait):
                 data = await line.receive()
         except TimeoutError:
-            client.end = "reached" if client.patient else "silence"
+            client.given_up()
             return int(wait * 1e9)
         if not data:
             said.add("fin", "server")

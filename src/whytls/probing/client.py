@@ -177,6 +177,13 @@ class Client:
         self._channel.put(ALERT, _CLOSE_NOTIFY)
         return self._channel.taken()
 
+    def given_up(self) -> None:
+        """The wait for the server is over. One that began a record and did not end it was not silent."""
+        if not self.end and not self.patient and self._data:
+            came = len(self._data)
+            self.said.add("malformed", "server", MalformedMessage(self._data[0], f"a record of which only {came} bytes came"), came)
+        self.end = self.end or ("reached" if self.patient else "silence")
+
     def _unreadable(self, rest: bytes, cut: Split) -> None:
         if cut.stop == "overflow":
             problem = f"a record announces {cut.announced} bytes; no record is longer than 18432"
