@@ -96,7 +96,7 @@ def run(arguments: Sequence[str]) -> int:
         progress = _progress(values, out)
         try:
             started = _start(values, progress)
-            return _plan(started, values, out) if values["dry_run"] else _report(started, values, out, progress)
+            return reaching.told(started.plan(), values, out, "  ") if values["dry_run"] else _report(started, values, out, progress)
         finally:
             if progress is not None:
                 progress.close()
@@ -162,14 +162,6 @@ def _reporter(values: dict[str, Any], out: IO[str]) -> Any:
 
     return SurveyReport(out.write, style_of(out, values["color"]), verbose=values["verbose"], attempts=values["attempts"])
 
-
-def _plan(started: Probe, values: dict[str, Any], out: IO[str]) -> int:
-    from whytls.report.visible import visible
-
-    style = style_of(out, values["color"])
-    for line in started.plan():
-        out.write(style.sign("\n".join(style.fit(visible(line), "", "  "))) + "\n")
-    return 0
 
 
 def _list_clients(values: dict[str, Any]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import IO, Any
 
 from whytls.cli.options import Option
 from whytls.exceptions import UsageError
@@ -70,3 +71,14 @@ def number(text: str | None, flag: str, default: float, *, whole: bool = False) 
     if not (plain.isascii() and plain.isdigit() and len(plain) < 8) or float(text) <= 0:
         raise UsageError(f"{flag} {text[:50]!r} is no {'whole number' if whole else 'number'} above 0", hint=f"{flag} {default or 10:g}")
     return float(text)
+
+
+def told(plan: Iterable[str], values: dict[str, Any], out: IO[str], indent: str) -> int:
+    """Writes what would be sent, a line each, continued behind ``indent``; the exit code."""
+    from whytls.report.terminal import style_of
+    from whytls.report.visible import visible
+
+    style = style_of(out, values["color"])
+    for line in plan:
+        out.write(style.sign("\n".join(style.fit(visible(line), "", indent))) + "\n")
+    return 0

@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
     if path is not None and any(os.path.exists(path) and _capture(one) == os.path.realpath(path) for one in values["argument"]):
         raise UsageError(f"{path} is the capture itself", hint="--output names the file to be written")
     with output(path, ()) as out:
-        return _plan(started, values, out) if values["dry_run"] else _report(started, values, out)
+        return reaching.told(started.plan(), values, out, "    ") if values["dry_run"] else _report(started, values, out)
 
 
 def _capture(failure: str) -> str:
@@ -159,14 +159,6 @@ def _reporter(values: dict[str, Any], out: IO[str]) -> Any:
 
     return ReplayReport(out.write, style_of(out, values["color"]), verbose=values["verbose"], attempts=values["attempts"])
 
-
-def _plan(started: Replay, values: dict[str, Any], out: IO[str]) -> int:
-    from whytls.report.visible import visible
-
-    style = style_of(out, values["color"])
-    for line in started.plan():
-        out.write(style.sign("\n".join(style.fit(visible(line), "", "    "))) + "\n")
-    return 0
 
 
 class _Replays:
