@@ -171,8 +171,10 @@ def test_books_of_many_servers_and_clients_stay_small(monkeypatch: pytest.Monkey
         for file, part in Recorded(talked(server=f"10.0.1.{number}").packets).runs():
             sieve.feed(file, part)
         sieve.finish()
-        assert book.is_new(Reading(sieve.decided[0]))
-        assert book.is_new_pair(Reading(sieve.decided[0])) == (number < 4)
+        reading = Reading(sieve.decided[0])
+        client, server = glance.ends_of(reading)
+        assert book.is_new(reading, server)
+        assert book.is_new_pair(client, server, reading.begun) == (number < 4)
         assert len(book._servers) <= 8
         assert max(map(len, book._clients.values())) <= 4
 

@@ -226,14 +226,6 @@ class Reading:
                 own = value.chain if isinstance(value, Certificate) else None
         return hello, answer, exchange, chain, own
 
-    @property
-    def addresses(self) -> tuple[bytes, bytes]:
-        """The client's and the server's address as they stand in packets."""
-        key = self.flow.key
-        half = len(key) - 4 >> 1
-        ends = key[:half], key[half : 2 * half]
-        return (ends[1], ends[0]) if self.swapped else ends
-
     def met(self) -> Met:
         """Who met whom, and when."""
         ends = endpoints(self.flow.key)

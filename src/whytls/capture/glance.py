@@ -142,9 +142,8 @@ class Book:
         self._servers: dict[bytes, set[int]] = {}
         self._clients: dict[bytes, dict[bytes, int]] = {}
 
-    def is_new(self, reading: Reading) -> bool:
+    def is_new(self, reading: Reading, server: bytes) -> bool:
         """Whether this one tells something new about its server; from now on it does not."""
-        server = _ends(reading)[1]
         marks = self._servers.get(server)
         if marks is None:
             _make_room(self._servers, MOST_SERVERS)
@@ -157,22 +156,20 @@ class Book:
         marks.add(mark)
         return True
 
-    def is_new_pair(self, reading: Reading) -> bool:
+    def is_new_pair(self, client: bytes, server: bytes, now: int) -> bool:
         """Whether this client and this server are met for the first time in a while; from now on they are not."""
-        client, server = _ends(reading)
         known = self._clients.get(client)
         if known is None:
             _make_room(self._clients, MOST_CLIENTS)
             known = self._clients[client] = {}
-        now = reading.begun
         if abs(now - known.get(server, -AGAIN)) < AGAIN or (server not in known and len(known) >= MOST_OF_A_CLIENT):
             return False
         known[server] = now
         return True
 
 
-def _ends(reading: Reading) -> tuple[bytes, bytes]:
-    """The client's address, and the server's with its port."""
+def ends_of(reading: Reading) -> tuple[bytes, bytes]:
+    """The client's address, and the server's with its port, as they stand in packets."""
     key = reading.flow.key
     half = len(key) - 4 >> 1
     if reading.swapped:

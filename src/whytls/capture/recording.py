@@ -14,7 +14,7 @@ from typing import Protocol
 
 from whytls.capture.assemble import Reading, address_of, endpoints, seen_of
 from whytls.capture.flow import Datagram, Flow, Numbering
-from whytls.capture.glance import Book, plainly_completed
+from whytls.capture.glance import Book, ends_of, plainly_completed
 from whytls.capture.outcome import gave_up
 from whytls.capture.pcap import Run
 from whytls.capture.sieve import Sieve
@@ -99,13 +99,13 @@ class _Work:
             if not self._everything and plainly_completed(reading):
                 tally.handshakes += 1
                 tally.completed += 1
-                met = self._book.is_new_pair(reading)
-                if self._book.is_new(reading):
+                client, server = ends_of(reading)
+                met = self._book.is_new_pair(client, server, reading.begun)
+                if self._book.is_new(reading, server):
                     yield reading.seen(sieve.numbering)
                 elif met:
                     yield reading.met()
-                called = self._called(reading)
-                if called:
+                if server[:-2] in sieve.calls and (called := self._called(server[:-2])):
                     yield reading.passed(sieve.numbering, called)
                 continue
             handshake = reading.handshake(sieve.numbering)
@@ -113,24 +113,25 @@ class _Work:
                 tally.not_tls += 1
                 continue
             self._count(handshake)
-            if handshake.outcome == "completed" and (called := self._called(reading)):
-                yield reading.passed(sieve.numbering, called)
-            if handshake.outcome == "completed" and not self._everything and not reading.course.early:
-                if self._book.is_new(reading):
-                    yield seen_of(handshake)
-            else:
-                yield handshake
+            if handshake.outcome == "completed":
+                server = ends_of(reading)[1]
+                if called := self._called(server[:-2]):
+                    yield reading.passed(sieve.numbering, called)
+                if not self._everything and not reading.course.early:
+                    if self._book.is_new(reading, server):
+                        yield seen_of(handshake)
+                    continue
+            yield handshake
         datagrams, sieve.datagrams = sieve.datagrams, []
         for datagram in datagrams:
             tally.handshakes += 1
             tally.unfinished += 1
             yield _named(datagram, sieve.numbering)
 
-    def _called(self, reading: Reading) -> tuple[str, ...]:
-        """Whom the server of this connection called itself (a few): then its requests can wait for another hop."""
-        server = reading.addresses[1]
-        callees = self.sieve.calls.get(server)
-        return tuple([address_of(callee) for callee in callees if callee != server]) if callees else ()
+    def _called(self, server: bytes) -> tuple[str, ...]:
+        """Whom the server with this address called itself (a few): then its requests can wait for another hop."""
+        callees = self.sieve.calls.get(server, ())
+        return tuple([address_of(callee) for callee in callees if callee != server])
 
     def _count(self, handshake: Handshake) -> None:
         tally = self.tally

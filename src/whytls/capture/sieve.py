@@ -61,12 +61,15 @@ IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 MOST_CALLERS, MOST_CALLEES = 50_000, 16
 MONOLOGUE = 16 << 10  # bytes of one side that are not TLS, with no word of the other: nobody asks for TLS here
-# IPv4 and TCP in one step: version and length, total length, identification, fragment, time to live, protocol, the key (addresses and
-# ports, which stand side by side), sequence number, acknowledgement, offset and flags. The same from the ethertype's last byte on. IPv6
-# and TCP: payload length, hop limit, and the same from the key on.
-_HEAD4 = Struct(">BxHHHBB2x12sIIH").unpack_from
-_TYPED_HEAD4 = Struct(">HxHHHBB2x12sIIH").unpack_from
+# IPv4 and TCP in one step: version and length, total length, identification, carriage (fragment, time to live and protocol, read as one
+# number), the key (addresses and ports, which stand side by side), sequence number, acknowledgement, offset and flags. The same from the
+# ethertype on, which is read as one number with the two bytes behind it. IPv6 and TCP: payload length, hop limit, and the same from the
+# key on.
+_HEAD4 = Struct(">BxHHI2x12sIIH").unpack_from
+_TYPED_HEAD4 = Struct(">IHHI2x12sIIH").unpack_from
 _HEAD6 = Struct(">4xHxB36sIIH").unpack_from
+_TYPE_AND_FORM, _PLAIN = 0xFFFFFF00, 0x08004500  # ethertype, version and length; the kind of service does not matter
+_FRAGMENT_AND_PROTOCOL = 0x3FFF00FF
 _SEGMENT = Struct(">IIH").unpack_from
 
 
@@ -123,9 +126,9 @@ class Sieve:
         for order, start, end in packets:
             b, p, t = buf, start + skip, 0
             # 1. where TCP stands, and the key of the flow's direction
-            if usual and end - p >= 40 and b[p - 2] == 8:  # IPv4, or ARP
-                form, total, ident, fragment, ttl, protocol, key, seq, ack, bits = head4(b, p - 1)
-                if form == 0x45 and protocol == TCP and not fragment & 0x3FFF:
+            if usual and end - p >= 40:
+                form, total, ident, carriage, key, seq, ack, bits = head4(b, p - 2)
+                if form & _TYPE_AND_FORM == _PLAIN and carriage & _FRAGMENT_AND_PROTOCOL == TCP:
                     t, stop = p + 20, p + total
             if not t:
                 kind = b[p + at : p + at + 2] if framed else RAW_KIND.get(b[p] >> 4, b"") if plain and p < end else b""
@@ -133,19 +136,19 @@ class Sieve:
                     p += 4
                     kind = b[p - 2 : p]
                 if kind == IPV4 and end - p >= 40:
-                    form, total, ident, fragment, ttl, protocol, key, seq, ack, bits = _HEAD4(b, p)
-                    if form == 0x45 and protocol == TCP and not fragment & 0x3FFF:
+                    form, total, ident, carriage, key, seq, ack, bits = _HEAD4(b, p)
+                    if form == 0x45 and carriage & _FRAGMENT_AND_PROTOCOL == TCP:
                         t, stop = p + 20, p + total
                 elif kind == IPV6 and end - p >= 60 and b[p + 6] == TCP:
                     total, ttl, key, seq, ack, bits = _HEAD6(b, p)
-                    t, stop, ident = p + 40, p + 40 + total, -1
+                    t, stop, carriage, ident = p + 40, p + 40 + total, ttl << 8, -1
             if not t:
                 if kind in NOT_IP:
                     continue
                 found = self._elsewhere(buf, start, end, p, kind, link, order, when)
                 if found is None:
                     continue
-                b, t, end, ttl, ident = found.buf, found.offset, found.stop, found.ttl, -1
+                b, t, end, carriage, ident = found.buf, found.offset, found.stop, found.ttl << 8, -1
                 stop = end + found.missing
                 key = found.src + found.dst + b[t : t + 4]
                 seq, ack, bits = _SEGMENT(b, t + 4)
@@ -173,11 +176,13 @@ class Sieve:
                 if direction is None:
                     if data >= end or b[data] not in STARTS_MIDWAY:
                         continue  # the middle of what is not TLS
-                elif seq == direction.next and direction.kind > 0 and stop <= end:
+                elif seq == direction.next and stop <= end and (
+                    direction.kind > 0 or (direction.kind < 0 and self._greets(direction, seq, b[data:stop]))
+                ):
                     direction.next = (seq + length) & WRAP
                     direction.size += length
                     kept = direction.packets
-                    kept.append((order, when(buf, start), bits & 0xFF, seq, ack, ttl, b[data:stop], length, ident))
+                    kept.append((order, when(buf, start), bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, b[data:stop], length, ident))
                     held += length + OVERHEAD
                     if direction.size >= LIMIT or len(kept) > MAX_PACKETS:
                         self._decide(direction.flow)  # past any handshake
@@ -198,14 +203,23 @@ class Sieve:
                     direction.sure = True
                     if bits & 0x14 == 0x10 and direction.other.base < 0:
                         self._begins(direction, seq, ack)
-                    direction.signals.append((order, when(buf, start), bits & 0xFF, seq, ack, ttl, payload, length, ident))
+                    direction.signals.append((order, when(buf, start), bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, payload, length, ident))
                     held += OVERHEAD
                     if bits & 5:
                         self._closing(direction, bits, direction.signals[-1][1])
                     continue
+            elif seq == direction.next and not length and bits & 7 and direction.other.base >= 0:  # a FIN or RST in its place
+                direction.next = (seq + (bits & 1)) & WRAP
+                time = when(buf, start)
+                direction.signals.append((order, time, bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, payload, 0, ident))
+                held += OVERHEAD
+                self._closing(direction, bits, time)
+                if len(direction.signals) > MAX_PACKETS:
+                    self._decide(direction.flow)
+                continue
             if self._takes(direction, bits, seq, ack, payload, length):
                 time = when(buf, start)
-                packet = (order, time, bits & 0xFF, seq, ack, ttl, payload, length, ident)
+                packet = (order, time, bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, payload, length, ident)
                 if length:
                     direction.packets.append(packet)
                 if bits & 7:
@@ -216,6 +230,13 @@ class Sieve:
                 if direction.size > MAX_FLOW or len(direction.packets) + len(direction.signals) > MAX_PACKETS:
                     self._decide(direction.flow)
         self.held += held
+
+    def _greets(self, direction: Direction, seq: int, payload: bytes) -> bool:
+        """Whether these are the first bytes of a side, where they should be, and those of a TLS handshake; noted if so."""
+        if seq != direction.base or direction.other.base < 0 or payload[:2] != b"\x16\x03":
+            return False
+        direction.kind = TLS
+        return True
 
     def _takes(self, direction: Direction, bits: int, seq: int, ack: int, payload: bytes, length: int) -> bool:
         """Whether to keep a packet that needs care: a first one, one out of order, cut short, or with SYN, FIN or RST."""
