@@ -108,6 +108,7 @@ class Transport(NamedTuple):
     duplicated: bool = False  # packets stood in the recording twice (`-i any`)
     client_syn_ttl: int = 0
     server_syn_ttl: int = 0
+    closed_unread: bool = False  # the server's FIN or RST, the first of them, acknowledges none of the client's bytes: it had received none
 
 
 _NOTHING_OF_TCP = Transport()
