@@ -30,11 +30,10 @@ Grade = Literal["check", "reload", "restart", "weakens security"]
 # What an Event can be. TCP: syn, syn-ack, fin, rst, icmp-unreachable. TLS: the messages by their names in the RFCs, alert,
 # change-cipher-spec, encrypted. Besides: foreign (bytes that are not TLS), gap (bytes that the recording does not hold).
 EventKind = Literal[
-    "syn", "syn-ack", "fin", "rst", "icmp-unreachable",
+    "syn", "syn-ack", "fin", "rst", "icmp-unreachable", "alert", "change-cipher-spec", "encrypted", "foreign", "gap",
     "client-hello", "server-hello", "hello-retry-request", "hello-request", "certificate", "certificate-status",
     "server-key-exchange", "certificate-request", "server-hello-done", "client-key-exchange", "certificate-verify",
     "finished", "new-session-ticket", "other-message", "malformed",
-    "alert", "change-cipher-spec", "encrypted", "foreign", "gap",
 ]  # fmt: skip
 
 
