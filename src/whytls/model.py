@@ -107,10 +107,8 @@ class Transport(NamedTuple):
     duplicated: bool = False  # packets stood in the recording twice (`-i any`)
     client_syn_ttl: int = 0
     server_syn_ttl: int = 0
+    end_acked: bool = False  # the first FIN of the connection was acknowledged: what was on its way then would have been recorded
     closed_unread: bool = False  # the server's FIN or RST, the first of them, acknowledges none of the client's bytes: it had received none
-
-
-_NOTHING_OF_TCP = Transport()
 
 
 class Prelude(NamedTuple):
@@ -149,7 +147,7 @@ class Handshake(NamedTuple):
     state: str = "start"  # the transcript's state at the end (wire/transcript.py)
     expected: tuple[str, ...] = ()  # what that state allowed next: "server: certificate", ...
     coverage: Coverage = Coverage()
-    transport: Transport = _NOTHING_OF_TCP
+    transport: Transport = Transport()
     prelude: Prelude | None = None
 
     @property

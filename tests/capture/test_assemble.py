@@ -248,6 +248,15 @@ def test_a_close_says_whether_the_hello_had_come() -> None:
     assert not one(half.send(1, flags=RST | ACK)).transport.closed_unread, "one byte that came is enough to decide by"
 
 
+def test_whether_the_first_end_was_heard() -> None:
+    waited = Tape().open().client(client_hello()).wait(12).send(0, flags=FIN | ACK)
+    assert not one(waited).transport.end_acked
+    assert one(waited.send(1, flags=ACK)).transport.end_acked
+    assert one(Tape().open().client(client_hello()).server(alert(40)).close(1)).transport.end_acked
+    assert one(Tape().open().send(1, flags=FIN | ACK).send(0, flags=ACK)).transport.end_acked
+    assert not one(Tape().open().client(client_hello()).send(1, flags=RST | ACK)).transport.end_acked
+
+
 def test_a_contradiction_is_said() -> None:
     tape = Tape().open().client(client_hello()).server(alert(40)).send(1, alert(48), seq=9001)
     told = one(tape)

@@ -35,6 +35,7 @@ UP = {"syn_seen": True, "syn_ack_seen": True, "syn_count": 1}
 LOST = Transport(**UP, client_bytes=1700, client_acked=0, client_retransmissions=3, largest_unacknowledged=1440)
 CUT = Transport(**UP, client_bytes=1700, client_acked=1440, client_retransmissions=1, largest_unacknowledged=260)
 UNREAD = Transport(**UP, client_bytes=225, client_acked=0, closed_unread=True)
+UNHEARD = Transport(**UP, client_bytes=225, client_acked=225)  # the hello was acknowledged, and the client's FIN was not
 NUMBERLESS = Transport(**UP, client_bytes=225, client_acked=0)  # the reset acknowledges nothing, not even that none had come
 INJECTED = Transport(**UP, client_bytes=225, client_acked=225, foreign_reset=True, foreign_reset_reason="its TTL is 240, that of the others 64")
 
@@ -84,6 +85,10 @@ SPEAKS = [
 
     Speaks("handshake-timeout", "the client gives up",
            lambda _: story(HELLO, wait(30), client >> fin()), "server", "proven", FROM_SERVER, "", (4, 5)),
+    Speaks("handshake-timeout", "the recording ends with its FIN",
+           lambda _: story(HELLO, wait(30), client >> fin(), transport=UNHEARD), "server", "likely", FROM_SERVER, "", (4, 5)),
+    Speaks("handshake-timeout", "its FIN is the last that is recorded for a second",
+           lambda _: story(HELLO, wait(30), client >> fin(), transport=UNHEARD, quiet=1), "server", "proven", FROM_SERVER, "", (4, 5)),
     Speaks("handshake-timeout", "nobody does", lambda _: story(HELLO, quiet=12), "server", "proven", FROM_SERVER, "", (4,)),
     Speaks("handshake-timeout", "no hello comes", lambda _: story(wait(20), server << fin()), "client", "proven", FROM_CLIENT, "", (4,)),
     Speaks("handshake-timeout", "the server does not finish",

@@ -50,6 +50,7 @@ def transport_of(reading: Reading) -> Transport:
         reading.copies,
         syns[0][TTL] if syns else 0,
         syn_acks[0][TTL] if syn_acks else 0,
+        _end_acked(reading),
         _closed_unread(replies, a),
     ))  # fmt: skip
 
@@ -74,6 +75,21 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
             if most < ahead < BEHIND:
                 most = ahead
     return most
+
+
+def _end_acked(reading: Reading) -> bool:
+    """Whether the first FIN was acknowledged by the other end, whose packets were recorded at least until then."""
+    (sent, answered), (signals, replies) = reading.packets, reading.signals
+    ends = (
+        (signals, reading.client_stream, reading.server, replies, answered),
+        (replies, reading.server_stream, reading.client, signals, sent),
+    )
+    fins = [(p, end) for end in ends for p in end[0] if p[FLAGS] & FIN]
+    if not fins:
+        return False
+    fin, (_, lane, receiver, own, packets) = min(fins, key=lambda found: found[0][ORDER])
+    base = lane.base if lane.base >= 0 else fin[SEQ]
+    return _heard(receiver, own, packets, base) > position(fin[SEQ], base) + fin[LENGTH]
 
 
 def _closed_unread(replies: list[Packet], lane: Stream) -> bool:
