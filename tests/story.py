@@ -322,5 +322,5 @@ def _transport(events: list[Event], syn_seen: bool) -> Transport:
     return Transport(
         syn_seen=syn_seen, syn_ack_seen=any(e.kind == "syn-ack" for e in events), syn_count=sum(e.kind == "syn" for e in events),
         client_acked=sent["client"], server_acked=sent["server"], client_bytes=sent["client"], server_bytes=sent["server"],
-        client_syn_ttl=64, server_syn_ttl=64,
+        client_syn_ttl=64, server_syn_ttl=64, end_acked=any(e.kind == "fin" for e in events),
     )  # fmt: skip

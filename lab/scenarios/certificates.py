@@ -58,13 +58,15 @@ class Case:
         self.lab.must(done.code != 0, "the client was not served")
         self.lab.quote("openssl s_server", log, "verify error")
 
-    def own_refused(self, cause: str, *also: str, at_least: str = "likely") -> None:
+    def own_refused(self, cause: str, *also: str, at_least: str = "likely", at_most: str = "proven") -> None:
         """The server refused the client's certificate with an alert."""
         seen = self.lab.seen(server=SERVER)
         # That a certificate was revoked does not stand in it: the alert is the evidence.
         frames = [seen.fatal("server")] if cause == "client-certificate-revoked" else [seen.message(11, "client"), seen.fatal("server")]
-        owners = ["client", "server"]
-        self.lab.failed(seen, cause, side="server", owners=owners, also=list(also), at_least=at_least, frames=frames, truth=cause)
+        self.lab.failed(
+            seen, cause, side="server", owners=["client", "server"], also=list(also), at_least=at_least, at_most=at_most,
+            alternatives=[cause] if also else [], frames=frames, truth=cause,
+        )  # fmt: skip
 
 
 @scenario("certificate-usage", "for-clients-only")
@@ -194,6 +196,19 @@ def own_chain(lab: Lab) -> None:
     tills = pki.intermediate(partners, "Lindgren Tills CA 2", kind="rsa")
     case.ask_with(pki.leaf(tills, "till-17.maple.test", usage="client"), partners, chain=[])
     case.own_refused("client-chain-incomplete", "client-certificate-untrusted")
+
+
+@scenario("client-chain-incomplete", "upper-intermediate-left-out")
+def own_upper(lab: Lab) -> None:
+    """The client sends its certificate and the CA that issued it, but not the CA between that one and the root that openssl s_server names.
+
+    On the wire that is a chain of a root that the server does not know.
+    """
+    case = Case(lab, "curl")
+    partners = pki.root("Lindgren Partner CA", kind="rsa")
+    tills = pki.intermediate(pki.intermediate(partners, "Lindgren Shops CA 1", kind="rsa"), "Lindgren Tills CA 2", kind="rsa")
+    case.ask_with(pki.leaf(tills, "till-17.maple.test", usage="client"), partners, chain=[tills.certificate])
+    case.own_refused("client-chain-incomplete", "client-certificate-untrusted", at_least="possible", at_most="likely")
 
 
 @scenario("client-certificate-revoked", "crl")

@@ -79,9 +79,26 @@ def reset_same_ttl(lab: Lab) -> None:
     lab.quote("curl", done, "Connection reset by peer")
     seen = lab.seen()
     lab.failed(
-        seen, "connection-reset", side="server", or_side="network", owners=["server", "network"], at_least="possible",
+        seen, "connection-reset", side="server", or_side="network", owners=["server", "network"], at_least="possible", at_most="likely",
         also=["middlebox-interference", "closed-without-answer"], frames=[seen.flag(4, "server")], truth="middlebox-interference",
     )  # fmt: skip
+
+
+@scenario("closed-without-answer", "before-the-hello-came")
+def closed_at_the_door(lab: Lab) -> None:
+    """A server accepts connections and closes them at once; curl sends its ClientHello into the closed one.
+
+    The server's FIN acknowledges none of the hello: what that holds has nothing to do with it. Recorded at the client.
+    """
+    way = Way(lab, "Python")
+    servers.python(way.server, "door.py", SERVER, "8443", port=8443)
+    with lab.record(way.client, ports=[8443]):
+        done = clients.curl(way.client, f"https://{NAME}:8443/", "--cacert", way.ca)
+    lab.must(done.code == 35, "curl got no TLS")
+    seen = lab.seen()
+    frames = [seen.message(1), seen.flag(1, "server")]
+    lab.must(not seen.data("server"), "the server said nothing")
+    lab.failed(seen, "closed-without-answer", side="server", owners=["server"], at_least="proven", frames=frames)
 
 
 @scenario("middlebox-interference", "reset-for-one-client")

@@ -30,11 +30,10 @@ Grade = Literal["check", "reload", "restart", "weakens security"]
 # What an Event can be. TCP: syn, syn-ack, fin, rst, icmp-unreachable. TLS: the messages by their names in the RFCs, alert,
 # change-cipher-spec, encrypted. Besides: foreign (bytes that are not TLS), gap (bytes that the recording does not hold).
 EventKind = Literal[
-    "syn", "syn-ack", "fin", "rst", "icmp-unreachable",
+    "syn", "syn-ack", "fin", "rst", "icmp-unreachable", "alert", "change-cipher-spec", "encrypted", "foreign", "gap",
     "client-hello", "server-hello", "hello-retry-request", "hello-request", "certificate", "certificate-status",
     "server-key-exchange", "certificate-request", "server-hello-done", "client-key-exchange", "certificate-verify",
     "finished", "new-session-ticket", "other-message", "malformed",
-    "alert", "change-cipher-spec", "encrypted", "foreign", "gap",
 ]  # fmt: skip
 
 
@@ -108,9 +107,8 @@ class Transport(NamedTuple):
     duplicated: bool = False  # packets stood in the recording twice (`-i any`)
     client_syn_ttl: int = 0
     server_syn_ttl: int = 0
-
-
-_NOTHING_OF_TCP = Transport()
+    end_acked: bool = False  # the first FIN of the connection was acknowledged: what was on its way then would have been recorded
+    closed_unread: bool = False  # the server's FIN or RST, the first of them, acknowledges none of the client's bytes: it had received none
 
 
 class Prelude(NamedTuple):
@@ -149,7 +147,7 @@ class Handshake(NamedTuple):
     state: str = "start"  # the transcript's state at the end (wire/transcript.py)
     expected: tuple[str, ...] = ()  # what that state allowed next: "server: certificate", ...
     coverage: Coverage = Coverage()
-    transport: Transport = _NOTHING_OF_TCP
+    transport: Transport = Transport()
     prelude: Prelude | None = None
 
     @property

@@ -235,6 +235,28 @@ def test_a_reset_that_does_not_fit_its_sender() -> None:
     assert "window" in one(far).transport.foreign_reset_reason
 
 
+def test_a_close_says_whether_the_hello_had_come() -> None:
+    under_way = Tape().open().send(0, client_hello(), seq=1001)
+    for flags, unread in ((FIN | ACK, True), (RST | ACK, True), (RST, False)):
+        told = one(Tape().open().send(0, client_hello(), seq=1001).send(1, flags=flags))
+        assert told.transport.closed_unread is unread, flags
+    after = one(under_way.send(1, flags=FIN | ACK).send(0, flags=ACK).send(1, flags=RST, seq=9002))
+    assert after.transport.closed_unread, "what a closed port says later takes nothing away"
+    for flags in (FIN | ACK, RST | ACK):
+        assert not one(Tape().open().client(client_hello()).send(1, flags=flags)).transport.closed_unread
+    half = Tape().open().send(0, client_hello()[:50]).send(0, client_hello()[50:], seq=1051)
+    assert not one(half.send(1, flags=RST | ACK)).transport.closed_unread, "one byte that came is enough to decide by"
+
+
+def test_whether_the_first_end_was_heard() -> None:
+    waited = Tape().open().client(client_hello()).wait(12).send(0, flags=FIN | ACK)
+    assert not one(waited).transport.end_acked
+    assert one(waited.send(1, flags=ACK)).transport.end_acked
+    assert one(Tape().open().client(client_hello()).server(alert(40)).close(1)).transport.end_acked
+    assert one(Tape().open().send(1, flags=FIN | ACK).send(0, flags=ACK)).transport.end_acked
+    assert not one(Tape().open().client(client_hello()).send(1, flags=RST | ACK)).transport.end_acked
+
+
 def test_a_contradiction_is_said() -> None:
     tape = Tape().open().client(client_hello()).server(alert(40)).send(1, alert(48), seq=9001)
     told = one(tape)

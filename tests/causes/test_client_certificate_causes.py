@@ -83,8 +83,10 @@ SPEAKS = [
 
     Speaks("client-certificate-untrusted", "as OpenSSL says it",
            lambda pki: refused(pki, pki.client, says(48)), "server", "likely", BOTH, "", (10, 15)),
-    Speaks("client-certificate-untrusted", "its issuer is not named",
-           lambda pki: refused(pki, pki.client, says(48), authorities=(pki.stranger_name,)), "server", "proven", BOTH, "", (8, 10, 15)),
+    Speaks("client-certificate-untrusted", "its root was sent and is not named",
+           lambda pki: refused(pki, (*pki.client, pki.root), says(48), authorities=(pki.stranger_name,)), "server", "proven", BOTH, "", (8, 10, 15)),
+    Speaks("client-certificate-untrusted", "its issuer is not named, and can be an intermediate",
+           lambda pki: refused(pki, pki.client, says(48), authorities=(pki.stranger_name,)), "server", "likely", BOTH, "", (8, 10, 15)),
     Speaks("client-certificate-untrusted", "self-signed", lambda pki: refused(pki, pki.client_self_signed, says(48)),
            "server", "proven", BOTH, "self-signed", (10, 15)),
     Speaks("client-certificate-untrusted", "in HTTP",

@@ -59,8 +59,12 @@ SPEAKS = [
 
     Speaks("cipher-mismatch", "by the runbook's rule", lambda _: story(HELLO, server << alert(40)),
            "server", "likely", BOTH_BACK, "", (4, 5)),
-    Speaks("cipher-mismatch", "said", lambda _: story(HELLO, server << alert(71)),
-           "server", "proven", BOTH_BACK, "", (4, 5)),
+    Speaks("cipher-mismatch", "said, of the suites or of the groups", lambda _: story(HELLO, server << alert(71)),
+           "server", "likely", BOTH_BACK, "", (4, 5)),
+    Speaks("cipher-mismatch", "said, and the suites are old", lambda _: story(CBC12, server << alert(71)),
+           "server", "likely", BOTH, "restricted-offer", (4, 5)),
+    Speaks("cipher-mismatch", "said, and another handshake has one more suite", lambda _: story(CBC12, server << alert(71)),
+           "server", "proven", BOTH, "restricted-offer", (4, 5, 41), knowing(accepted())),
     Speaks("cipher-mismatch", "old suites", lambda _: story(CBC12, server << alert(40)),
            "server", "likely", BOTH, "restricted-offer", (4, 5)),
     Speaks("cipher-mismatch", "by another handshake", lambda _: story(CBC12, server << alert(40)),
@@ -70,6 +74,10 @@ SPEAKS = [
 
     Speaks("group-mismatch", "one unusual group", lambda _: story(client >> hello(groups=(X448,)), server << alert(40)),
            "server", "likely", BOTH, "", (4, 5)),
+    Speaks("group-mismatch", "said, and its list is unusual", lambda _: story(client >> hello(groups=(X448,)), server << alert(71)),
+           "server", "likely", BOTH, "", (4, 5)),
+    Speaks("group-mismatch", "said, and by a replay", lambda _: story(HELLO, server << alert(71)),
+           "server", "proven", BOTH, "", (4, 5), replayed(Altered("group", "adding the group secp384r1"))),
     Speaks("group-mismatch", "by another handshake", lambda _: story(client >> hello(groups=(P384,)), server << alert(40)),
            "server", "proven", BOTH, "", (4, 5, 41), knowing(accepted())),
 

@@ -26,7 +26,7 @@ from story import (
     unreachable,
     wait,
 )
-from whytls.model import Coverage, Transport
+from whytls.model import Coverage, Prelude, Transport
 
 TLS12 = 0x0303
 HELLO, HELLO12 = client >> hello(), client >> hello(version=TLS12)
@@ -34,7 +34,9 @@ SERVER, FROM_SERVER, FROM_CLIENT = ("server",), ("server", "network"), ("client"
 UP = {"syn_seen": True, "syn_ack_seen": True, "syn_count": 1}
 LOST = Transport(**UP, client_bytes=1700, client_acked=0, client_retransmissions=3, largest_unacknowledged=1440)
 CUT = Transport(**UP, client_bytes=1700, client_acked=1440, client_retransmissions=1, largest_unacknowledged=260)
-UNREAD = Transport(**UP, client_bytes=225, client_acked=0)
+UNREAD = Transport(**UP, client_bytes=225, client_acked=0, closed_unread=True)
+UNHEARD = Transport(**UP, client_bytes=225, client_acked=225)  # the hello was acknowledged, and the client's FIN was not
+NUMBERLESS = Transport(**UP, client_bytes=225, client_acked=0)  # the reset acknowledges nothing, not even that none had come
 INJECTED = Transport(**UP, client_bytes=225, client_acked=225, foreign_reset=True, foreign_reset_reason="its TTL is 240, that of the others 64")
 
 SPEAKS = [
@@ -49,7 +51,11 @@ SPEAKS = [
     Speaks("connection-reset", "hello taken in",
            lambda _: story(HELLO, server << rst()), "server", "likely", FROM_SERVER, "after-client-hello", (4, 5)),
     Speaks("connection-reset", "hello not taken in", lambda _: story(HELLO, server << rst(), transport=UNREAD), "server", "proven", FROM_SERVER,
-           "after-client-hello", (4, 5)),
+           "on-accept", (4, 5)),
+    Speaks("connection-reset", "without an acknowledgement", lambda _: story(HELLO, server << rst(), transport=NUMBERLESS), "server", "likely",
+           FROM_SERVER, "after-client-hello", (4, 5)),
+    Speaks("connection-reset", "over what stood in front of TLS", lambda _: story(server << rst(), prelude=Prelude("proxy-v1", (4,))), "server",
+           "likely", FROM_SERVER, "on-accept", (4,)),
     Speaks("connection-reset", "in its flight", lambda _: story(HELLO12, server << server_hello(), server << rst()), "server", "proven", FROM_SERVER,
            "in-server-flight", (4, 6)),
     Speaks("connection-reset", "by the client",
@@ -60,12 +66,29 @@ SPEAKS = [
            "fatal-close-notify", (4, 5)),
     Speaks("closed-without-answer", "close_notify", lambda _: story(HELLO, server << alert(0, 1), server << fin()), "server", "likely", SERVER,
            "warning-close-notify", (4, 5)),
-    Speaks("closed-without-answer", "on accept", lambda _: story(server << fin()), "server", "likely", SERVER, "on-accept", (4,)),
+    Speaks("closed-without-answer", "on accept", lambda _: story(server << fin()), "server", "proven", SERVER, "on-accept", (4,)),
+    Speaks("closed-without-answer", "over what stood in front of TLS", lambda _: story(server << fin(), prelude=Prelude("proxy-v1", (4,))), "server",
+           "likely", SERVER, "on-accept", (4,)),
+    Speaks("closed-without-answer", "before the hello came", lambda _: story(HELLO, server << fin(), transport=UNREAD), "server", "proven", SERVER,
+           "on-accept", (4, 5)),
+    Speaks("closed-without-answer", "close_notify before the hello came",
+           lambda _: story(HELLO, server << alert(0, 1), server << fin(), transport=UNREAD), "server", "proven", SERVER, "on-accept", (4, 5)),
+    Speaks("closed-without-answer", "after it had waited for a hello that never came",
+           lambda _: story(HELLO, wait(2), server << fin(), transport=UNREAD), "server", "likely", SERVER, "fin", (4, 5)),
+    Speaks("closed-without-answer", "and the hello was sent again",
+           lambda _: story(HELLO, server << fin(), transport=UNREAD._replace(client_retransmissions=1)), "server", "likely", SERVER, "fin", (4, 5)),
+    Speaks("closed-without-answer", "before the hello came, and something is missing",
+           lambda _: story(HELLO, server << fin(), transport=UNREAD, coverage=Coverage(server_gap=True)), "server", "likely", SERVER, "on-accept",
+           (4, 5)),
     Speaks("closed-without-answer", "in its flight", lambda _: story(HELLO12, server << server_hello(), server << fin()), "server", "proven", SERVER,
            "in-server-flight", (4, 6)),
 
     Speaks("handshake-timeout", "the client gives up",
            lambda _: story(HELLO, wait(30), client >> fin()), "server", "proven", FROM_SERVER, "", (4, 5)),
+    Speaks("handshake-timeout", "the recording ends with its FIN",
+           lambda _: story(HELLO, wait(30), client >> fin(), transport=UNHEARD), "server", "likely", FROM_SERVER, "", (4, 5)),
+    Speaks("handshake-timeout", "its FIN is the last that is recorded for a second",
+           lambda _: story(HELLO, wait(30), client >> fin(), transport=UNHEARD, quiet=1), "server", "proven", FROM_SERVER, "", (4, 5)),
     Speaks("handshake-timeout", "nobody does", lambda _: story(HELLO, quiet=12), "server", "proven", FROM_SERVER, "", (4,)),
     Speaks("handshake-timeout", "no hello comes", lambda _: story(wait(20), server << fin()), "client", "proven", FROM_CLIENT, "", (4,)),
     Speaks("handshake-timeout", "the server does not finish",

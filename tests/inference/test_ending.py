@@ -8,6 +8,7 @@ import pytest
 
 from story import (
     Step,
+    Thing,
     alert,
     certificate,
     certificate_request,
@@ -41,6 +42,7 @@ HELLO, HELLO12 = client >> hello(), client >> hello(version=TLS12)
 FLIGHT12, FLIGHT13 = server_flight(b"leaf"), server_flight(bytes(700), version=TLS13)
 ANSWER12, ANSWER13 = client_flight(), client_flight(version=TLS13)
 DONE12 = [server << change(), server << finished()]
+CUT_HELLO = client >> Thing("client-hello")
 GET = client >> foreign(b"GET / HTTP/1.1\r\n\r\n")
 
 
@@ -71,6 +73,10 @@ ENDINGS: dict[str, tuple[Handshake, tuple[str, str, str | None, list[str]]]] = {
     "retry refused": (story(HELLO, server << retry(), client >> alert(47)), ("retry", "alert", "client", ["alert"])),
     "no second hello": (story(HELLO, server << retry(), quiet=11), ("retry", "silence", "client", ["hello-retry-request"])),
     "no answer to the second hello": (story(HELLO, server << retry(), HELLO, quiet=11), ("retry", "silence", "server", ["client-hello"])),
+    "a hello of which only the first bytes were recorded": (story(CUT_HELLO, server << rst()), ("client-hello", "rst", "server", ["rst"])),
+    "a ServerHello of which only the first bytes were": (
+        story(CUT_HELLO, server << Thing("server-hello"), server << rst()), ("server-flight", "rst", "server", ["rst"]),
+    ),
     "in the server's flight": (story(HELLO12, server << server_hello(), server << fin()), ("server-flight", "fin", "server", ["fin"])),
     "after its certificate, before its flight is whole": (
         story(HELLO12, server << server_hello(), server << certificate(b"leaf"), client >> alert(46), server << key_exchange()),

@@ -50,6 +50,8 @@ def transport_of(reading: Reading) -> Transport:
         reading.copies,
         syns[0][TTL] if syns else 0,
         syn_acks[0][TTL] if syn_acks else 0,
+        _end_acked(reading),
+        _closed_unread(replies, a),
     ))  # fmt: skip
 
 
@@ -73,6 +75,34 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
             if most < ahead < BEHIND:
                 most = ahead
     return most
+
+
+def _end_acked(reading: Reading) -> bool:
+    """Whether the first FIN was acknowledged by the other end, whose packets were recorded at least until then."""
+    (sent, answered), (signals, replies) = reading.packets, reading.signals
+    ends = (
+        (signals, reading.client_stream, reading.server, replies, answered),
+        (replies, reading.server_stream, reading.client, signals, sent),
+    )
+    fins = [(p, end) for end in ends for p in end[0] if p[FLAGS] & FIN]
+    if not fins:
+        return False
+    fin, (_, lane, receiver, own, packets) = min(fins, key=lambda found: found[0][ORDER])
+    base = lane.base if lane.base >= 0 else fin[SEQ]
+    return _heard(receiver, own, packets, base) > position(fin[SEQ], base) + fin[LENGTH]
+
+
+def _closed_unread(replies: list[Packet], lane: Stream) -> bool:
+    """Whether the server closed or reset before a byte of the client had arrived: its first FIN or RST says so by its acknowledgement.
+
+    Only a connection that is still known to its sender has a number to acknowledge. A RST without one (RFC 9293 section 3.5.2) was
+    made from the very packet that it answers, by a filter on the way or a host that has forgotten the connection, and says nothing
+    about what was read.
+    """
+    if lane.base < 0 or not lane.reach:
+        return False
+    close = next((p for p in replies if p[FLAGS] & (FIN | RST)), None)
+    return close is not None and bool(close[FLAGS] & ACK) and close[ACKED] == lane.base
 
 
 def is_cut(lane: Stream, own: list[Packet], receiver: Direction, signals: list[Packet], packets: list[Packet]) -> bool:

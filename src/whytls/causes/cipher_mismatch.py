@@ -8,7 +8,7 @@ suites that the server's certificate cannot serve (an ECDSA suite needs an ECDSA
 How it looks
 ------------
 ClientHello, then a fatal `handshake_failure` (40) from the server; OpenSSL, nginx, Go and JSSE all say so. `insufficient_security`
-(71) names it. The list in the ClientHello against the server's list (nginx `ssl_ciphers`, JSSE enabled suites) shows it.
+(71) names it, or the groups. The list in the ClientHello against the server's list (nginx `ssl_ciphers`, JSSE enabled suites) shows it.
 
 Tell it from
 ------------

@@ -86,7 +86,14 @@ def look(handshake: Handshake, context: Context) -> Answer:
     unnamed = _issuer_not_named(handshake, refused)
     if (refused.late or refused.alert == ACCESS_DENIED) and not (unnamed or self_signed):
         return Silent()  # access_denied by itself says that the certificate was good, and its owner unwelcome
-    sure = (self_signed or unnamed) and refused.alert is not None and lone is None
+    # Every issuer that is seen is unknown to the server; but the last one need not be a root: if the server named the root above it, an
+    # intermediate was left out. A self-signed certificate has nothing above it.
+    whole = self_signed or refused.report.last_self_signed
+    sure = (self_signed or (unnamed and whole)) and refused.alert is not None and lone is None
+    if self_signed or (unnamed and (whole or lone is not None)):
+        doubts: tuple[str, ...] = ()
+    else:
+        doubts = ("its issuer is a root, not an intermediate that was left out" if unnamed else "nothing else in the certificate was minded",)
     return Finding(
         failing_side="server",
         explains=refused.explains,
@@ -97,7 +104,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         ),
         confidence="proven" if sure and not refused.late and refused.borrowed is None else "likely" if foreign or lone is None else "possible",
         facts={"root": refused.report.last_issuer or "its CA", "defect": "self-signed-leaf" if self_signed else None},
-        assumptions=() if self_signed or unnamed else ("nothing else in the certificate was minded",),
+        assumptions=doubts,
         detail="self-signed" if self_signed else "",
         would_decide=f"the {side_name('server', context)}'s truststore: whytls diagnose {store_option(context, 'server')}",
     )

@@ -7,7 +7,8 @@ for a version or a name that they do not support, some because they are shutting
 
 How it looks
 ------------
-ClientHello acknowledged, then close_notify (fatal or warning) or FIN from the server, and no other alert.
+ClientHello acknowledged, then close_notify (fatal or warning) or FIN from the server, and no other alert. A FIN that acknowledges
+none of the ClientHello was sent before a byte of it had come.
 
 Tell it from
 ------------
@@ -26,7 +27,7 @@ RFC 8446 section 6.1; runbook R4, R10.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.quote import describe_hello, quote_event
+from whytls.inference.quote import closed_unread, describe_hello, quote_event
 from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
@@ -34,7 +35,7 @@ CAUSE = Cause(
     title="the {server} closed the connection after the ClientHello without saying why",
     titles={
         "in-server-flight": "the {server} closed the connection in the middle of its own flight",
-        "on-accept": "the {server} closed the connection before any TLS message",
+        "on-accept": "the {server} closed the connection before any TLS message came to it",
         "fatal-close-notify": "the {server} answered the ClientHello with a fatal close_notify",
         "warning-close-notify": "the {server} answered the ClientHello with a close_notify",
     },
@@ -53,14 +54,17 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if ending.breaker != "server" or ending.how not in ("fin", "close-notify") or mended_by(context) is not None:
         return NotApplicable()  # a replay shows what in the hello it minds
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
-    # A close where nothing was due is seen; that nothing was said before it is seen only where nothing is missing.
-    certain = ending.phase in ("server-flight", "client-turn") and handshake.coverage.whole
+    # A close where nothing was due is seen; that nothing was said before it is seen only where nothing is missing. And a close before a
+    # byte of the hello had come has nothing to do with what the hello holds.
+    unread = closed_unread(handshake, context)
+    unasked = bool(unread) or (ending.phase == "tcp" and handshake.prelude is None)
+    certain = (unasked or ending.phase in ("server-flight", "client-turn")) and handshake.coverage.whole
     return Finding(
         failing_side="server",
         explains=ending.events,
-        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:3])),
+        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:3]), *unread),
         confidence="proven" if certain else "likely",
-        detail=_detail(context),
+        detail="on-accept" if unread else _detail(context),
         would_decide="the server's log; or whytls replay CAPTURE#N --to HOST:PORT, which changes one thing of this hello at a time",
         settled_by_later=True,
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),
@@ -80,5 +84,7 @@ def _detail(context: Context) -> str:
 
 
 def fix(finding: Finding, context: Context) -> Fix:
-    """The log, then the replay."""
+    """The log, then the replay; not where the server did not even wait for a hello."""
+    if finding.detail == "on-accept":
+        return Fix("server", "read the server's log, and that of any load balancer in front of it, at this second", "check")
     return Fix("server", "read the server's log at this second; then try an older version, another name and other suites against it", "check")

@@ -7,7 +7,8 @@ a load balancer without a healthy backend, a rate limit, or a server that does n
 
 How it looks
 ------------
-RST right after the connection came up, after the ClientHello, or inside the server's flight, without an alert.
+RST right after the connection came up, after the ClientHello, or inside the server's flight, without an alert. A RST that
+acknowledges none of the ClientHello was sent before a byte of it had come.
 
 Tell it from
 ------------
@@ -26,7 +27,7 @@ RFC 9293 section 3.5.2; runbook R4.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.quote import describe_hello, quote_event, side_name
+from whytls.inference.quote import closed_unread, describe_hello, quote_event, side_name
 from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
@@ -48,6 +49,8 @@ _WHEN = {
     "server-turn": "after the client's flight, without a TLS alert",
 }
 
+_DETAIL = {"tcp": "on-accept", "client-hello": "after-client-hello", "server-flight": "in-server-flight", "client-turn": "in-server-flight"}
+
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A RST as the first thing that ended it."""
@@ -58,20 +61,19 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()  # a replay shows what in the hello it is reset for
     hello = (describe_hello(handshake, context),) if handshake.client_hello else ()
     # That it was reset is seen. What the hello had to do with it is not, unless the reset came before a byte of it was read.
-    unread = handshake.transport.client_acked == 0  # not a byte of the ClientHello had been taken in
-    placed = unread or ending.phase in ("tcp", "server-flight", "client-turn")
+    unread = closed_unread(handshake, context) if ending.breaker == "server" else ()
+    unasked = bool(unread) or (ending.phase == "tcp" and handshake.prelude is None)
+    placed = unasked or ending.phase in ("server-flight", "client-turn")
     # Whose reset it is shows beside other packets of the server's: a device that resets in its name looks the same alone.
     known = handshake.transport.syn_ack_seen or handshake.transport.server_bytes > 0
     certain = ending.breaker == "server" and placed and known and not handshake.transport.foreign_reset and handshake.coverage.whole
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,
-        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:2])),
+        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:2]), *unread),
         confidence="proven" if certain else "likely",
-        facts={"who": side_name(ending.breaker, context), "when": _WHEN[ending.phase]},
-        detail={"tcp": "on-accept", "client-hello": "after-client-hello", "server-flight": "in-server-flight", "client-turn": "in-server-flight"}.get(
-            ending.phase, ""
-        ),
+        facts={"who": side_name(ending.breaker, context), "when": "before the ClientHello had come to it" if unread else _WHEN[ending.phase]},
+        detail="on-accept" if unread else _DETAIL.get(ending.phase, ""),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
         would_decide="the log of the end that reset; or whytls replay CAPTURE#N --to HOST:PORT, which changes one thing of this hello at a time",
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),

@@ -7,7 +7,7 @@ client lists in supported_groups, so that no key can be agreed.
 
 How it looks
 ------------
-ClientHello, then a fatal `handshake_failure` (40); JSSE says `unexpected_message` (10) for TLS 1.3. The client's list
+ClientHello, then a fatal `handshake_failure` (40) or `insufficient_security` (71); JSSE says `unexpected_message` (10) for TLS 1.3. The client's list
 of groups is short or unusual: no x25519, no P-256.
 
 Tell it from

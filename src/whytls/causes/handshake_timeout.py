@@ -28,6 +28,7 @@ RFC 8446 section 4; runbook R12.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
+from whytls.inference.ending import SILENCE
 from whytls.inference.quote import describe_hello, quote_event, side_name
 from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable
@@ -65,14 +66,19 @@ def look(handshake: Handshake, context: Context) -> Answer:
     gap = handshake.coverage.server_gap if ending.breaker == "server" else handshake.coverage.client_gap
     acknowledged = acknowledged and not gap  # what is missing in the recording was said
     closed = ending.events[0] if ending.events and ending.events[0].kind in ("fin", "rst", "alert") else None
+    # A recording that ends with the FIN of the one who waited does not hold what was on its way to it (a proxy answers late, in HTTP).
+    ended = closed is None or closed.kind != "fin" or handshake.transport.end_acked or handshake.quiet >= SILENCE
     line = Evidence(f"the {who} sent nothing for {seconds} s", ending.events[0].frames if ending.events else (), handshake.file)
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,
         evidence=(*hello, line, *((quote_event(closed, context),) if closed else ())),
-        confidence="proven" if acknowledged and handshake.coverage.whole else "likely",
+        confidence="proven" if acknowledged and ended and handshake.coverage.whole else "likely",
         facts={"who": who, "seconds": seconds, "when": _WHEN[ending.phase]},
-        assumptions=() if acknowledged else ("its last message did arrive",),
+        assumptions=(
+            *(() if acknowledged else ("its last message did arrive",)),
+            *(() if ended else ("nothing came after the end of the recording",)),
+        ),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
         would_decide="a recording at the silent end",
     )

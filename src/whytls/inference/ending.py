@@ -162,7 +162,7 @@ def phase_of(handshake: Handshake) -> Phase:
             return "finished"
         if server_flight:
             return "client-turn"
-        return "server-flight" if handshake.server_hello else _early(handshake)
+        return "server-flight" if _server_began(handshake) else _early(handshake)
     if client_finished and server_finished:
         return "finished"
     if handshake.resumed and server_finished:
@@ -171,15 +171,23 @@ def phase_of(handshake: Handshake) -> Phase:
         return "server-turn"
     if server_flight:
         return "client-turn"
-    return "server-flight" if handshake.server_hello else _early(handshake)
+    return "server-flight" if _server_began(handshake) else _early(handshake)
+
+
+def _server_began(handshake: Handshake) -> bool:
+    """Whether the server had begun its flight; its ServerHello tells that as well where a short snap length left only its first bytes."""
+    return handshake.server_hello is not None or any(e.kind == "server-hello" for e in handshake.events)
 
 
 def _early(handshake: Handshake) -> Phase:
     if handshake.hello_retry_request is not None:
         return "retry"
-    if handshake.client_hello is not None or any(e.kind in ("foreign", "alert", "malformed") for e in handshake.events):
+    if handshake.client_hello is not None or any(e.kind in _HELLO_WAS_SENT for e in handshake.events):
         return "client-hello"
     return "tcp"
+
+
+_HELLO_WAS_SENT = frozenset(("client-hello", "foreign", "alert", "malformed"))  # the first: seen, and cut short by the snap length
 
 
 def _is_sslv2(handshake: Handshake) -> bool:

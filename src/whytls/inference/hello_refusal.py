@@ -4,7 +4,8 @@ Theory of operation
 -------------------
 Few servers say what they mind: ``protocol_version`` (70), ``unrecognized_name`` (112), ``no_application_protocol`` (120) and
 ``inappropriate_fallback`` (86) name the dimension; ``handshake_failure`` (40) and the rest do not (measured on OpenSSL, nginx, Go,
-JSSE, GnuTLS, HAProxy: edge.md section 3). For those the runbook's rule (R10) is the last resort, not the first:
+JSSE, GnuTLS, HAProxy: edge.md section 3). ``insufficient_security`` (71) names two: the suites (RFC 5246 section 7.2.2) or the groups
+(RFC 8446 section 4.1.1, RFC 7919 section 4). For those the runbook's rule (R10) is the last resort, not the first:
 
 1. where it was done again with the live server (``Context.replayed``), the smallest change with which it goes through says it, and nothing
    else counts: it is the same hello but for this;
@@ -34,12 +35,12 @@ from whytls.wire.registry import group_name, suite_name, version_name
 UNEXPECTED_MESSAGE = 10
 PROTOCOL_VERSION, INSUFFICIENT_SECURITY, INTERNAL_ERROR, INAPPROPRIATE_FALLBACK = 70, 71, 80, 86
 MISSING_EXTENSION, UNRECOGNIZED_NAME, NO_APPLICATION_PROTOCOL = 109, 112, 120
-_SPEAKING = {
-    PROTOCOL_VERSION: "version",
-    INSUFFICIENT_SECURITY: "suite",
-    UNRECOGNIZED_NAME: "sni",
-    NO_APPLICATION_PROTOCOL: "alpn",
-    INAPPROPRIATE_FALLBACK: "fallback",
+_SPEAKING: dict[int, tuple[str, ...]] = {
+    PROTOCOL_VERSION: ("version",),
+    INSUFFICIENT_SECURITY: ("suite", "group"),
+    UNRECOGNIZED_NAME: ("sni",),
+    NO_APPLICATION_PROTOCOL: ("alpn",),
+    INAPPROPRIATE_FALLBACK: ("fallback",),
 }
 _new = tuple.__new__
 _MUTE = frozenset({40, 47, 10, 80, 109, 50, 0})  # what stacks send for "nothing in common", whatever they mind
@@ -47,7 +48,7 @@ _MUTE = frozenset({40, 47, 10, 80, 109, 50, 0})  # what stacks send for "nothing
 
 def said_for(dimension: Dimension) -> frozenset[int]:
     """The alerts with which a server can refuse a hello for this dimension: those that name it, and those that name nothing."""
-    return _MUTE | {alert for alert, said in _SPEAKING.items() if said == dimension}
+    return _MUTE | {alert for alert, said in _SPEAKING.items() if dimension in said}
 
 
 class Weight(NamedTuple):
@@ -137,21 +138,26 @@ def _weights(grounds: _Grounds) -> tuple[Mapping[Dimension, Weight], frozenset[D
 
 
 def _weighed(grounds: _Grounds, dimension: Dimension) -> Weight | None:
-    said = _SPEAKING.get(grounds.alert) if grounds.alert is not None else None
+    said = _SPEAKING.get(grounds.alert, ()) if grounds.alert is not None else ()
     # The alert alone proves what it names. That another change got the hello through as well (to another site, or past the check by a newer
     # version), or that the bound ended a replay before its change was the smallest, takes nothing of that away.
-    if grounds.mended is not None and (said is None or said in grounds.mended):
+    if grounds.mended is not None and (not said or not grounds.mended.isdisjoint(said)):
         if dimension not in grounds.mended:
             return None
-        return Weight("proven" if grounds.certain or (said == dimension and grounds.first_word) else "likely", (), (), "replay")
-    if said is not None:
-        return Weight("proven", (), (), "alert") if said == dimension else None
+        return Weight("proven" if grounds.certain or (said == (dimension,) and grounds.first_word) else "likely", (), (), "replay")
+    if said and dimension not in said:
+        return None
+    if len(said) == 1:
+        return Weight("proven", (), (), "alert")
     if grounds.differences is not None:
         return _by_others(grounds, grounds.differences, dimension)
+    narrow = next((n for n in grounds.narrow if n.dimension == dimension), None)
+    if said:  # it names two, and which of them is open
+        doubts = () if narrow is not None else tuple(f"not because of the {other}s" for other in said if other != dimension)
+        return Weight("likely", doubts, (), "alert")
     mute = grounds.alert is None or grounds.alert in _MUTE
     if not mute:
         return None
-    narrow = next((n for n in grounds.narrow if n.dimension == dimension), None)
     if narrow is not None and _sufficient(grounds, dimension):
         return Weight("proven", (), (), "sufficient")
     if narrow is not None:

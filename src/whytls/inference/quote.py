@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from whytls.inference.ending import SILENCE
 from whytls.inference.memo import remembered
 from whytls.model import Context, Event, EventKind, Evidence, Handshake, Hop, Side
 from whytls.wire.message import Alert, EncryptedRecord
@@ -62,6 +63,22 @@ def _sent(event: Event) -> str:
         line = content.partition(b"\r\n")[0][:100]
         return f"answered {str(line, 'ascii', 'backslashreplace')}"
     return f"sent one encrypted record of {event.length} bytes"
+
+
+def closed_unread(handshake: Handshake, context: Context) -> tuple[Evidence, ...]:
+    """That the server closed or reset before a byte of the ClientHello had come to it, where TCP shows it; else nothing.
+
+    One that waited first, or a hello that was sent again, is another matter: the hello was lost, and the server tired of waiting.
+    """
+    transport = handshake.transport
+    close = next((e for e in handshake.events if e.sender == "server" and e.kind in ("fin", "rst")), None)
+    if not transport.closed_unread or close is None or transport.client_retransmissions:
+        return ()
+    up = next((e.time for e in handshake.events if e.kind == "syn-ack"), None)
+    if up is None or close.time - up >= SILENCE:
+        return ()
+    text = f"no byte of the ClientHello had come to the {side_name('server', context)}: its {close.kind.upper()} acknowledges none"
+    return (Evidence(text, close.frames, close.file),)
 
 
 _DID: dict[EventKind, str] = {

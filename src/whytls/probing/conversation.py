@@ -83,7 +83,7 @@ class Conversation:
         shape, state, due = form_of(events, version, False)
         transport = Transport(
             syn_seen=True, syn_ack_seen=any(e.kind == "syn-ack" for e in events), syn_count=1, client_acked=self.bytes["client"],
-            server_acked=self.bytes["server"], client_bytes=self.bytes["client"], server_bytes=self.bytes["server"],
+            server_acked=self.bytes["server"], client_bytes=self.bytes["client"], server_bytes=self.bytes["server"], end_acked=True,
         )  # fmt: skip
         return Handshake(
             ends.client,
