@@ -407,12 +407,16 @@ class Sieve:
         flow.decided = True
         self.held -= flow.cost
         live, done = self.live, self.done
-        for key, direction in ((flow.key, flow.first), (flow.peer, flow.second)):
-            if live.get(key) is direction:
-                del live[key]
-                if tombstones:
-                    done[key] = direction.base
-            del direction.flow, direction.other  # the only cycles: memory is given back without the collector
+        first, second, key, peer = flow.first, flow.second, flow.key, flow.peer
+        if live.get(key) is first:
+            del live[key]
+            if tombstones:
+                done[key] = first.base
+        if live.get(peer) is second:
+            del live[peer]
+            if tombstones:
+                done[peer] = second.base
+        del first.flow, first.other, second.flow, second.other  # the only cycles: memory is given back without the collector
         if len(done) > MAX_TOMBSTONES:
             for old in list(islice(done, MAX_TOMBSTONES // 4)):
                 del done[old]

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate
-from operator import itemgetter
 from typing import Final
 
 from whytls.tuples import NamedTuple
@@ -131,21 +130,16 @@ def stream(packets: list[Packet], signals: list[Packet], base: int, *, orderly: 
     result.ordered = True
     if not packets:
         return result
-    result.carriers = packets
     if len(packets) == 1:
         data = packets[0][PAYLOAD]
-        result.ends = [len(data)]
+        ends = [len(data)]
     else:
-        payloads = list(map(_payload, packets))
+        payloads = [packet[PAYLOAD] for packet in packets]
         data = b"".join(payloads)
-        result.ends = list(accumulate(map(len, payloads)))
-    result.data = data
-    result.pieces.append((0, data))
-    result.reach = len(data)
+        ends = list(accumulate(map(len, payloads)))
+    result.data, result.ends, result.carriers, result.reach = data, ends, packets, len(data)
+    result.pieces = [(0, data)]
     return result
-
-
-_payload = itemgetter(PAYLOAD)
 
 
 def position(seq: int, base: int) -> int:

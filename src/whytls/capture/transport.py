@@ -79,17 +79,21 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
 
 def _end_acked(reading: Reading) -> bool:
     """Whether the first FIN was acknowledged by the other end, whose packets were recorded at least until then."""
-    (sent, answered), (signals, replies) = reading.packets, reading.signals
-    ends = (
-        (signals, reading.client_stream, reading.server, replies, answered),
-        (replies, reading.server_stream, reading.client, signals, sent),
-    )
-    fins = [(p, end) for end in ends for p in end[0] if p[FLAGS] & FIN]
-    if not fins:
+    fin = lane = None
+    for packets, stream in zip(reading.signals, (reading.client_stream, reading.server_stream), strict=True):
+        for packet in packets:
+            if packet[FLAGS] & FIN:
+                if fin is None or packet[ORDER] < fin[ORDER]:
+                    fin, lane = packet, stream
+                break
+    if fin is None or lane is None:
         return False
-    fin, (_, lane, receiver, own, packets) = min(fins, key=lambda found: found[0][ORDER])
+    if lane.heard >= 0:
+        return lane.heard > position(fin[SEQ], lane.base) + fin[LENGTH]
     base = lane.base if lane.base >= 0 else fin[SEQ]
-    return _heard(receiver, own, packets, base) > position(fin[SEQ], base) + fin[LENGTH]
+    side = 1 if lane is reading.client_stream else 0
+    receiver = reading.server if side else reading.client
+    return _heard(receiver, reading.signals[side], reading.packets[side], base) > position(fin[SEQ], base) + fin[LENGTH]
 
 
 def _closed_unread(replies: list[Packet], lane: Stream) -> bool:
