@@ -28,9 +28,11 @@ class Profiles:
     def learn(self, seen: Seen) -> None:
         """Take one sighting in; sightings that tell nothing new are dropped."""
         mark = _mark(seen)
-        for entry in (_entry(self._servers, seen.server), _entry(self._clients, seen.client.address)):
-            if entry is not None:
-                entry.learn(seen, mark)
+        server, client = _entry(self._servers, seen.server), _entry(self._clients, seen.client.address)
+        if server is not None:
+            server.learn(seen, mark)
+        if client is not None:
+            client.learn(seen, mark)
 
     def is_full(self, client: str, server: Endpoint, *, completed: bool) -> bool:
         """Whether nothing more is kept of either end of such a handshake."""
