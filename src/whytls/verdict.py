@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import itemgetter
 
 from whytls import causes
-from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owners
+from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owner, resolve_owners
 from whytls.inference.certificate_refusal import refusal
 from whytls.inference.counterfactual import Dimension
 from whytls.inference.ending import ending_of
@@ -51,19 +51,15 @@ class Verdict(NamedTuple):
 
 def judge(handshake: Handshake, context: Context) -> Verdict:
     """The verdict on one handshake; the diagnosis of one that did not fail has no cause."""
-    context = _with_ending(context, handshake)
+    if context.ending is NO_ENDING:  # unless its maker has put it there
+        context = context._replace(ending=ending_of(handshake))
     findings, bugs = _ask(handshake, context)
     if not findings:
         return Verdict(_not_failed(handshake, context, bugs), False)
     if len(findings) > 1:
         findings.sort(key=_standing)
-    still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any(f.settled_by_later for _, f in findings)
+    still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any([f.settled_by_later for _, f in findings])
     return _new(Verdict, (_diagnosis(handshake, context, findings, bugs), still_open))
-
-
-def _with_ending(context: Context, handshake: Handshake) -> Context:
-    """The context with the handshake's ending in it, unless its maker has put it there."""
-    return context if context.ending is not NO_ENDING else context._replace(ending=ending_of(handshake))
 
 
 class _Course(NamedTuple):
@@ -236,7 +232,11 @@ def _request(passed: Passed) -> str:
 def _in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidence, ...]:
     """As it stands in the recording; then what a replay showed, as it argues; what has no frame comes last."""
     if context.replayed is None:
-        return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
+        file = evidence[0].file if evidence else ""
+        starts = [e[1][0] for e in evidence if e[1] and e[2] == file]
+        if len(starts) == len(evidence) and starts == sorted(starts):  # it does already, as most findings do: half the price of sorting it
+            return evidence
+        return tuple(sorted(evidence, key=_place))
     attempts = {t.handshake.file for t in context.replayed.tried}
     recorded = sorted((e for e in evidence if e.file not in attempts), key=_place)
     return (*recorded, *(e for e in evidence if e.file in attempts))
@@ -262,7 +262,9 @@ def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> t
 def _alternatives(first: Finding, rest: _Ranked) -> tuple[Alternative, ...]:
     """The other findings, best first, each with what would decide."""
     return tuple([
-        Alternative(c.slug, "possible" if f.confidence == "possible" else "likely", f.would_decide or first.would_decide, c.declaration.cause_class)
+        _new(Alternative, (
+            c.slug, "possible" if f.confidence == "possible" else "likely", f.would_decide or first.would_decide, c.declaration.cause_class,
+        ))
         for c, f in rest[:6]
     ])  # fmt: skip
 
@@ -273,7 +275,8 @@ def _same_ground(first: Finding, others: list[Finding]) -> bool:
 
 
 def _title(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> str:
-    template = cause.declaration.titles.get(finding.detail, cause.declaration.title)
+    declaration = cause.declaration
+    template = declaration.titles.get(finding.detail, declaration.title)
     facts = {"client": side_name("client", context), "server": side_name("server", context), **finding.facts}
     try:
         text = template.format_map(facts)
@@ -293,7 +296,8 @@ def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[
     except Exception as problem:  # as for look: our bug, said, and the verdict stands
         warnings.append(f"bug in whytls: the fix of {cause.slug} broke: {type(problem).__name__}: {problem}")
         return None
-    return Fix(resolve_owners((fix.owner,), context.hop)[0], fix.text, fix.grade, fix.artefacts)
+    owner = resolve_owner(fix.owner, context.hop)
+    return fix if owner == fix.owner else fix._replace(owner=owner)
 
 
 def _confirmer(cause: LoadedCause, context: Context) -> Confirmer:

@@ -67,8 +67,13 @@ class LoadedCause(NamedTuple):
 @lru_cache(maxsize=256)
 def resolve_owners(owners: tuple[Owner, ...], hop: Hop) -> tuple[Owner, ...]:
     """Name the owners of this hop: on a gateway's hop 'server' and 'client' are Router, Message Processor or backend."""
-    names = _OWNERS.get(hop, {})
-    return tuple(dict.fromkeys([names.get(owner, owner) for owner in owners]))
+    return tuple(dict.fromkeys([resolve_owner(owner, hop) for owner in owners]))
+
+
+def resolve_owner(owner: Owner, hop: Hop) -> Owner:
+    """Name one owner, in the same way."""
+    names = _OWNERS.get(hop)
+    return owner if names is None else names.get(owner, owner)
 
 
 _OWNERS: dict[Hop, dict[Owner, Owner]] = {"northbound": {"server": "gateway"}, "southbound": {"client": "gateway", "server": "backend"}}

@@ -29,9 +29,9 @@ RFC 9525; RFC 6125; RFC 5280 section 4.2.1.6; runbook R6, R15, R23.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, judged, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, ending_evidence, judged, refusal
 from whytls.inference.client_habit import names_only_when_told
-from whytls.inference.quote import describe_hello, quote_event
+from whytls.inference.quote import describe_hello
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, Silent
 
 CAUSE = Cause(
@@ -97,7 +97,7 @@ def _without_name(handshake: Handshake, context: Context) -> Answer:
         evidence=(
             describe_hello(handshake, context),
             Evidence(f"the certificate is for {_names(names)}", event.frames if event else (), handshake.file, leaf.sha256),
-            *(quote_event(e, context) for e in refused.explains[:2]),
+            *ending_evidence(context, refused)[:2],
         ),
         confidence="likely",
         facts={"host": handshake.server.address, "names": _names(names), "defect": None},

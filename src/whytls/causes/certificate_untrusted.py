@@ -36,6 +36,7 @@ from whytls.inference.certificate_refusal import (
     CertificateRefusal,
     anchors_of,
     at_rest,
+    ending_evidence,
     judged,
     kin_of_anchors,
     not_of_keystore,
@@ -44,7 +45,7 @@ from whytls.inference.certificate_refusal import (
     would_show,
 )
 from whytls.inference.late_rejection import aborted_by_client, dropped_by_client
-from whytls.inference.quote import quote_event, side_name
+from whytls.inference.quote import side_name
 from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
@@ -104,7 +105,7 @@ def _though_anchored(handshake: Handshake, context: Context, refused: Certificat
         *((refused.borrowed,) if refused.borrowed else ()),
         Evidence(f"the client's truststore has {last.subject}, which is no root, and OpenSSL wants the root above it",
                  event.frames if event and refused.borrowed is None else (), handshake.file, last.sha256),
-        *(quote_event(e, context) for e in refused.explains[:2]),
+        *ending_evidence(context, refused)[:2],
     )  # fmt: skip
     facts = {"root": last.issuer, "leaf": report.leaf.subject if report.leaf else "", "defect": None}
     doubt = ("the client ends no path at a certificate that is not self-signed",)
@@ -139,7 +140,7 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
         evidence=(
             *((refused.borrowed,) if refused.borrowed else ()),
             Evidence(text, event.frames if event else (), handshake.file),
-            *(quote_event(e, context) for e in refused.explains[:2]),
+            *ending_evidence(context, refused)[:2],
             *at_rest(handshake, context, refused),
         ),
         confidence=confidence,
@@ -161,7 +162,7 @@ def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal,
         explains=refused.explains,
         evidence=(
             *((refused.borrowed,) if refused.borrowed else ()),
-            *(quote_event(e, context) for e in refused.explains[:2]),
+            *ending_evidence(context, refused)[:2],
             *not_of_keystore(handshake, context, refused),
         ),
         confidence="possible" if unless else "likely",
