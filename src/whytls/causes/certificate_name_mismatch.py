@@ -56,11 +56,17 @@ def look(handshake: Handshake, context: Context) -> Answer:
     """A name that the certificate does not hold; a common name without SAN; or no name at all, and an address that it does not hold."""
     host = handshake.sni
     if host:
+        refused = refusal(handshake, context, "server")
+        if refused is not None and refused.report is not None and _OF_NAMES.isdisjoint(refused.report.slugs):
+            return Silent()
         answer = judged(handshake, context, "server", frozenset({"name-mismatch"}))
         if not isinstance(answer, Finding) or answer.detail == "alert-only":
             answer = _common_name(handshake, context) or answer
         return _with_names(answer, host)
     return _without_name(handshake, context)
+
+
+_OF_NAMES = frozenset({"name-mismatch", "cn-only"})
 
 
 def _with_names(answer: Answer, host: str) -> Answer:
@@ -73,7 +79,7 @@ def _with_names(answer: Answer, host: str) -> Answer:
 def _common_name(handshake: Handshake, context: Context) -> Finding | None:
     """A certificate without SAN whose common name fits: refused by Go and by browsers, taken by OpenSSL and Java."""
     refused = refusal(handshake, context, "server")
-    if refused is None or refused.report is None or not refused.report.has("cn-only"):
+    if refused is None or refused.report is None or "cn-only" not in refused.report.slugs:
         return None
     answer = judged(handshake, context, "server", frozenset({"cn-only"}))
     return answer._replace(detail="cn-only") if isinstance(answer, Finding) else None

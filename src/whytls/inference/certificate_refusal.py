@@ -289,16 +289,17 @@ def judged(
         return _hidden(handshake, context, refused, names, decide)
     if slugs.isdisjoint(refused.report.slugs):
         return Silent() if refused.alert not in names or _ruled_out(refused, slugs) else _named_only(context, refused, names, decide)
-    defect = next(d for d in refused.report.defects if d.slug in slugs)
+    fault = _fault(Same(refused.report), slugs)
+    defect = fault.defect
     fitting = refused.alert is None or refused.alert in names or refused.alert in fits
     explains = refused.explains if fitting else tuple(e for e in refused.explains if e.kind != "alert")
-    confidence, doubts = _confidence(refused, defect, fitting, names, slugs)
+    confidence, doubts = _confidence(refused, fault, fitting, names)
     return _new(Finding, (
         refused.rejecting,
         explains,
         (*_certificate_evidence(handshake, context, refused, defect), *ending_evidence(context, refused)),
         confidence,
-        {"defect": defect.slug, "leaf": _leaf_name(refused), **_plain(defect), **mend_facts(handshake, context, refused, defect)},
+        {**fault.facts, **mend_facts(handshake, context, refused, defect)},
         doubts,
         defect.detail or "",
         owners,
@@ -307,13 +308,29 @@ def judged(
     ))  # fmt: skip
 
 
+class _Fault(NamedTuple):
+    """The first of some defects in a chain, and what is beside it."""
+
+    defect: Defect
+    facts: dict[str, object]
+    rivals: tuple[str, ...]  # that it was not one of the others that every client must mind
+
+
+@lru_cache(maxsize=2048)  # many clients judge one chain, and find the same
+def _fault(same: Same, slugs: frozenset[str]) -> _Fault:
+    report: ChainReport = same.value
+    defect = next(d for d in report.defects if d.slug in slugs)
+    facts = {"defect": defect.slug, "leaf": report.leaf.subject if report.leaf else "the certificate", **_plain(defect)}
+    rivals = sorted({d.slug for d in report.defects if d.slug in WEIGHTY and d.slug not in slugs})
+    return _Fault(defect, facts, tuple(f"not because of its other defect: {slug}" for slug in rivals))
+
+
 def _confidence(
-    refused: CertificateRefusal, defect: Defect, fitting: bool, names: frozenset[int], slugs: frozenset[str]
+    refused: CertificateRefusal, fault: _Fault, fitting: bool, names: frozenset[int]
 ) -> tuple[Confidence, tuple[str, ...]]:
     """How sure, and under which assumptions; see the theory above."""
-    report = refused.report
-    rivals = {d.slug for d in report.defects if d.slug in WEIGHTY and d.slug not in slugs} if report else set()
-    doubts = tuple(f"not because of its other defect: {slug}" for slug in sorted(rivals))
+    report, defect = refused.report, fault.defect
+    rivals = doubts = fault.rivals
     if report is not None and report.anchored is False and defect.certain and defect.slug == "missing-intermediate":
         doubts = (*doubts, "the truststore given, which does not have the root above it either, is not the one that was asked")
         return ("likely" if fitting else "possible"), doubts
@@ -449,12 +466,6 @@ def store_option(context: Context, side: Side, option: str = "truststore") -> st
 @lru_cache(maxsize=32)
 def _option(hop: Hop, side: Side, option: str) -> str:
     return f"--{option} {side_name(side, Context(hop=hop)).lower().replace(' ', '-')}=STORE"
-
-
-def _leaf_name(refused: CertificateRefusal) -> str:
-    from whytls.pki.certificate import read
-
-    return read(refused.chain[0]).subject if refused.chain else "the certificate"
 
 
 def _plain(defect: Defect) -> dict[str, object]:
