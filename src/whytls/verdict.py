@@ -94,21 +94,26 @@ def _has_a_place(cause: Cause, course: _Course) -> bool:
         and (course.how != "alert" or cause.alerts is None or course.alert in cause.alerts)
         and (cause.completed or not course.completed)
         and held.issuperset(cause.needs)
+        and (not cause.either or not held.isdisjoint(cause.either) or course.alert in cause.names)
         and (cause.dimension is None or course.dimensions is None or cause.dimension in course.dimensions)
         and (not cause.defects or defects is None or not defects.isdisjoint(cause.defects) or course.alert in cause.names)
     )
 
 
-_HELD: tuple[Need, ...] = (
+_PARTS: tuple[Need, ...] = (
     "client-hello", "server-hello", "hello-retry-request", "server-chain", "client-chain", "certificate-request", "server-key-exchange",
     "prelude",
 )  # fmt: skip
-_needed = itemgetter(*[Handshake._fields.index(need.replace("-", "_")) for need in _HELD])
+_HELD: tuple[Need, ...] = (*_PARTS, "retransmission", "foreign-reset", "replay")
+_parts = itemgetter(*[Handshake._fields.index(part.replace("-", "_")) for part in _PARTS])
 
 
 def _course(handshake: Handshake, context: Context) -> _Course:
-    ending = context.ending
-    held = tuple([part is not None for part in _needed(handshake)])
+    ending, transport = context.ending, handshake.transport
+    held = (
+        *[part is not None for part in _parts(handshake)],
+        transport.client_retransmissions > 0, transport.foreign_reset, context.replayed is not None,
+    )  # fmt: skip
     of_server = of_client = None
     if ending.phase in ("client-turn", "server-turn", "finished"):
         if ending.breaker == "client" or ending.phase == "finished":
