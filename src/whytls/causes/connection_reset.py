@@ -26,7 +26,7 @@ RFC 9293 section 3.5.2; runbook R4.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.quote import describe_hello, quote_event, side_name
+from whytls.inference.quote import describe_hello, quote_ending, side_name
 from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
@@ -48,6 +48,8 @@ _WHEN = {
     "server-turn": "after the client's flight, without a TLS alert",
 }
 
+_DETAIL = {"tcp": "on-accept", "client-hello": "after-client-hello", "server-flight": "in-server-flight", "client-turn": "in-server-flight"}
+
 
 def look(handshake: Handshake, context: Context) -> Answer:
     """A RST as the first thing that ended it."""
@@ -66,12 +68,10 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,
-        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:2])),
+        evidence=(*hello, *quote_ending(context)[:2]),
         confidence="proven" if certain else "likely",
         facts={"who": side_name(ending.breaker, context), "when": _WHEN[ending.phase]},
-        detail={"tcp": "on-accept", "client-hello": "after-client-hello", "server-flight": "in-server-flight", "client-turn": "in-server-flight"}.get(
-            ending.phase, ""
-        ),
+        detail=_DETAIL.get(ending.phase, ""),
         owners=("server", "network") if ending.breaker == "server" else ("client", "network"),
         would_decide="the log of the end that reset; or whytls replay CAPTURE#N --to HOST:PORT, which changes one thing of this hello at a time",
         assumptions=() if certain else ("what the hello holds had nothing to do with it",),

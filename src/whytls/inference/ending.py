@@ -51,12 +51,13 @@ def ending_of(handshake: Handshake) -> Ending:
     waited = event.time - _last_word(handshake, index)
     closings = _closings(handshake, index, event.sender)
     if how in ("fin", "rst", "close-notify") and owed is not None and owed != event.sender and waited >= SILENCE:
-        return Ending(phase, "silence", owed, closings, delay=waited)
+        return _new(Ending, (phase, "silence", owed, closings, None, waited))
     if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
         return Ending(phase, "refused", "server", (event,), delay=waited)
-    return Ending(phase, how, event.sender, closings, alert, waited)
+    return _new(Ending, (phase, how, event.sender, closings, alert, waited))
 
 
+_new = tuple.__new__
 _Course = tuple[Phase, tuple[int, EndingKind] | None]  # whose turn it was; index and kind of the first terminal event
 _MOST_COURSES = 4096
 _SPEAKING = frozenset(("alert", "encrypted"))  # events whose value says how it went
@@ -226,12 +227,15 @@ def _answer_in_plain_text(handshake: Handshake, index: int) -> int | None:
     return next((place for place, e in later if e.sender == "server" and e.kind == "foreign"), None)
 
 
+_CLOSES = ("fin", "rst")
+
+
 def _closings(handshake: Handshake, index: int, side: Side) -> tuple[Event, ...]:
     """The terminal event, and up to three closing events of the same side behind it: they belong to the same decision."""
     events = handshake.events
     found = [events[index]]
     for event in events[index + 1 :]:
-        if event.sender == side and (event.kind in ("fin", "rst") or (event.kind == "alert" and _ends(event))):
+        if event[1] == side and (event[0] in _CLOSES or (event[0] == "alert" and _ends(event))):
             found.append(event)
             if len(found) == 4:
                 break
