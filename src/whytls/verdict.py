@@ -22,7 +22,6 @@ from whytls.model import (
     NO_ENDING,
     Alternative,
     Confidence,
-    Confirmer,
     Context,
     Diagnosis,
     EndingKind,
@@ -58,7 +57,7 @@ def judge(handshake: Handshake, context: Context) -> Verdict:
         return Verdict(_not_failed(handshake, context, bugs), False)
     if len(findings) > 1:
         findings.sort(key=_standing)
-    still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any([f.settled_by_later for _, f in findings])
+    still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any(f.settled_by_later for _, f in findings)
     return _new(Verdict, (_diagnosis(handshake, context, findings, bugs), still_open))
 
 
@@ -212,7 +211,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         finding.detail,
         finding.failing_side,
         resolve_owners(finding.owners or declaration.owners, context.hop),
-        _confirmer(cause, context),
+        declaration.who_can_confirm if context.hop == "southbound" else "anyone",  # what needs the Message Processor is the operator's (R3)
         confidence,
         alternatives,
         handshake.sni,
@@ -237,11 +236,12 @@ def _request(passed: Passed) -> str:
 def _in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidence, ...]:
     """As it stands in the recording; then what a replay showed, as it argues; what has no frame comes last."""
     if context.replayed is None:
-        file = evidence[0].file if evidence else ""
-        starts = [e[1][0] for e in evidence if e[1] and e[2] == file]
-        if len(starts) == len(evidence) and starts == sorted(starts):  # it does already, as most findings do: half the price of sorting it
-            return evidence
-        return tuple(sorted(evidence, key=_place))
+        file, last = evidence[0].file if evidence else "", 0
+        for _, frames, of, _, _ in evidence:
+            if not frames or of != file or frames[0] < last:
+                return tuple(sorted(evidence, key=_place))
+            last = frames[0]
+        return evidence  # it does already, as most findings do; to sort it all the same took four times as long
     attempts = {t.handshake.file for t in context.replayed.tried}
     recorded = sorted((e for e in evidence if e.file not in attempts), key=_place)
     return (*recorded, *(e for e in evidence if e.file in attempts))
@@ -254,8 +254,9 @@ def _place(evidence: Evidence) -> tuple[bool, str, int]:
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
     """Fatal alerts in the clear that the finding did not cite: said after the break, they are consequences, and are shown all the same."""
-    shape, first = handshake.shape, context.ending.decisive
-    if shape.count("L") + shape.count("l") == (first is not None and first.kind == "alert" and bool(shape)) and finding.explains[:1] == (first,):
+    shape, explained = handshake.shape, finding.explains
+    first = explained[0] if explained else None
+    if first is not None and first is context.ending.decisive and shape.count("L") + shape.count("l") == (first.kind == "alert" and bool(shape)):
         return ()  # the usual case: one alert, or none, and it is what was explained
     later = [e for e in handshake.all("alert") if isinstance(e.value, Alert) and e.value.fatal]
     if later:
@@ -303,11 +304,6 @@ def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[
         return None
     owner = resolve_owner(fix.owner, context.hop)
     return fix if owner == fix.owner else fix._replace(owner=owner)
-
-
-def _confirmer(cause: LoadedCause, context: Context) -> Confirmer:
-    """Who can follow the diagnosis: what needs the Message Processor is the private-cloud operator's to confirm (R3)."""
-    return cause.declaration.who_can_confirm if context.hop == "southbound" else "anyone"
 
 
 def _inferred(handshake: Handshake, context: Context) -> str:

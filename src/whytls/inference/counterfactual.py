@@ -118,10 +118,12 @@ def _accepted(completed: tuple[Seen, ...]) -> _Accepted:
     """What the server of these handshakes accepted in them."""
     server = completed[0].server
     known = _servers.get(server)
-    if known is not None and known.completed == completed[: len(known.completed)]:  # the same values: told by identity, in no time
-        if len(completed) > len(known.completed):
+    if known is not None:
+        if known.completed is completed:
+            return known
+        if known.completed == completed[: len(known.completed)]:  # they are the same values, which is seen at once
             known.grow(completed)
-        return known
+            return known
     if len(_servers) >= _MOST_SERVERS:
         _servers.clear()
     made = _servers[server] = _Accepted()
