@@ -310,7 +310,7 @@ class _Recording:
 
     def _learn_from(self, handshake: Handshake) -> None:
         if self.profiles.is_full(handshake.client.address, handshake.server, completed=handshake.outcome == "completed"):
-            self.gateways.learn(Met(handshake.client, handshake.server, handshake.started_at))
+            self.gateways.learn(_new(Met, (handshake.client, handshake.server, handshake.started_at)))
         else:
             self._learn(seen_of(handshake))
 

@@ -29,6 +29,7 @@ from whytls.model import (
     Finding,
     Fix,
     Handshake,
+    Hop,
     Passed,
     Phase,
     Side,
@@ -283,13 +284,19 @@ def _same_ground(first: Finding, others: list[Finding]) -> bool:
 def _title(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> str:
     declaration = cause.declaration
     template = declaration.titles.get(finding.detail, declaration.title)
-    facts = {"client": side_name("client", context), "server": side_name("server", context), **finding.facts}
+    facts = {**_sides(context.hop), **finding.facts}
     try:
         text = template.format_map(facts)
     except Exception as problem:  # as for look: our bug, said, and the verdict stands
         warnings.append(f"bug in whytls: the title of {cause.slug} broke: {type(problem).__name__}: {problem}")
         text = cause.slug.replace("-", " ")
     return text[:1].upper() + text[1:]
+
+
+@lru_cache(maxsize=4)
+def _sides(hop: Hop) -> dict[str, str]:
+    context = Context(hop=hop)
+    return {"client": side_name("client", context), "server": side_name("server", context)}
 
 
 def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> Fix | None:

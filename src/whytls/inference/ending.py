@@ -48,7 +48,7 @@ def ending_of(handshake: Handshake) -> Ending:
         return _foreign(handshake, phase, index)
     alert = event.value.description if isinstance(event.value, Alert) else None
     owed = _owing_side(handshake, phase)
-    waited = event.time - _last_word(handshake, index)
+    waited = event.time - handshake.events[index - 1].time if index else 0  # since the last event before it
     closings = _closings(handshake, index, event.sender)
     if how in ("fin", "rst", "close-notify") and owed is not None and owed != event.sender and waited >= SILENCE:
         return _new(Ending, (phase, "silence", owed, closings, None, waited))
@@ -240,11 +240,6 @@ def _closings(handshake: Handshake, index: int, side: Side) -> tuple[Event, ...]
             if len(found) == 4:
                 break
     return tuple(found)
-
-
-def _last_word(handshake: Handshake, index: int) -> int:
-    """Time of the last event before the terminal one (its own time where it is the first)."""
-    return handshake.events[index - 1].time if index else handshake.events[index].time
 
 
 def _owing_side(handshake: Handshake, phase: Phase) -> Side | None:

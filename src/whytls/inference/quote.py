@@ -50,10 +50,16 @@ def quote_event(event: Event, context: Context) -> Evidence:
     kind, sender, frame, _, value, _, _, file = event
     if kind == "alert":
         text = _alert_text(sender, value if isinstance(value, Alert) else None, context.hop)
+    elif kind == "encrypted":
+        text = f"{side_name(sender, context)} {_sent(event)}"
     else:
-        what = _DID.get(kind) or (_sent(event) if kind == "encrypted" else f"sent {kind}")
-        text = f"{side_name(sender, context)} {what}"
+        text = _event_text(kind, sender, context.hop)
     return _new(Evidence, (text, (frame,), file, None, None))
+
+
+@lru_cache(maxsize=256)
+def _event_text(kind: EventKind, sender: Side, hop: Hop) -> str:
+    return f"{_NAMES.get((hop, sender), sender)} {_DID.get(kind) or f'sent {kind}'}"
 
 
 def _sent(event: Event) -> str:

@@ -44,9 +44,10 @@ def as_text(d: Diagnosis) -> str:
     )
     started = iso(started_at) if started_at else ""
     own_file = _string(file)
+    begin = _begin(file)  # of a line of evidence; nearly all are of the handshake's own file
     lines = ",".join([
-        f'{{"file":{own_file if of == file or not of else _string(of)},"frames":[{frames[0] if len(frames) == 1 else ",".join(map(str, frames))}],'
-        f'"text":{_string(text)},"certificate":{_string(certificate) if certificate else "null"}}}'
+        f'{begin if of == file or not of else _begin(of)}{frames[0] if len(frames) == 1 else ",".join(map(str, frames))}],"text":{_string(text)},'
+        f'"certificate":{_string(certificate) if certificate else "null"}}}'
         for text, frames, of, certificate, _ in evidence
     ])  # fmt: skip
     return (
@@ -56,6 +57,10 @@ def as_text(d: Diagnosis) -> str:
         f'"shape":"{handshake.shape if handshake is not None else ""}","evidence":[{lines}],'
         f'"related":{_encode(related) if related else "[]"},"warnings":{_encode(warnings) if warnings else "[]"}}}'
     )
+
+
+def _begin(file: str) -> str:
+    return f'{{"file":{_string(file)},"frames":['
 
 
 @lru_cache(maxsize=512)
