@@ -50,6 +50,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
     alerts=said_for("version"),
+    dimension="version",  # where the server refused; the client's ways are asked without
     references=("RFC 8446 section 4.2.1", "R4", "R21"),
 )
 
