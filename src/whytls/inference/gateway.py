@@ -40,7 +40,10 @@ class Gateways:
         self._lately[pair] = now
         _note(self._served, server, client, now)
         _note(self._called, client, server, now)
-        self._both.update([address for address in pair if address in self._served and address in self._called])
+        if server in self._called and server in self._served:
+            self._both.add(server)
+        if client in self._served and client in self._called:
+            self._both.add(client)
 
     def note(self, passed: Passed) -> None:
         """Take a connection in on which requests came to a machine that calls others itself."""
