@@ -341,12 +341,11 @@ class _Recording:
             yield diagnosis
 
     def _verdict(self, handshake: Handshake, whole: bool) -> Verdict:
-        judge = self._judge
-        if judge is None:  # a recording without a failure does without; looked up each time, it took 1 us
+        if self._judge is None:  # a recording without a failure does without; looked up for each verdict, it took 1 us
             from whytls.verdict import judge
 
             self._judge = judge
-        return self.run.named(judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole)))
+        return self.run.named(self._judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole)))
 
 
 class CausePage(NamedTuple):

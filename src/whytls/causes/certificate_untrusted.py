@@ -200,11 +200,14 @@ def fix(finding: Finding, context: Context) -> Fix:
         "client",
         f"add the root certificate ({finding.facts['root']}) to {where}; or install on the server a certificate of a CA that it trusts",
         "reload",
-        (
-            Artefact(
-                "command",
-                "keytool -importcert -trustcacerts -alias backend-root -file root.pem -keystore truststore.p12",
-                "where a Java client's truststore is",
-            ),
-        ),
+        _IMPORT,
     )
+
+
+_IMPORT = (
+    Artefact(
+        "command",
+        "keytool -importcert -trustcacerts -alias backend-root -file root.pem -keystore truststore.p12",
+        "where a Java client's truststore is",
+    ),
+)

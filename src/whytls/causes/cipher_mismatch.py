@@ -64,7 +64,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         return NotApplicable()
     narrow = next((n for n in refusal.narrow if n.dimension == "suite" and not _without_it(n, refusal)), None)
     offer = _offer(refusal.hello.cipher_suites)
-    facts = {"count": offer.count, "some": offer.some, "narrow": narrow.text if narrow else "", "old_client": offer.old}
+    facts = {"count": offer.many, "some": offer.some, "narrow": narrow.text if narrow else "", "old_client": offer.old}
     return refused_for(
         "suite", refusal, handshake, context,
         offered=offer.text, facts=facts, detail="restricted-offer" if narrow else "", owners=_owners(offer),
@@ -100,7 +100,7 @@ def _unseen(handshake: Handshake, context: Context) -> Answer:
 class _Offer(NamedTuple):
     """A list of suites in words."""
 
-    count: int
+    many: int
     some: str
     text: str
     old: bool  # nothing with forward secrecy is in it
@@ -126,16 +126,18 @@ def _some(suites: list[int], count: int) -> str:
 
 def fix(finding: Finding, context: Context) -> Fix:
     """A modern suite on the end that is behind."""
-    if finding.facts["old_client"]:
-        return Fix(
-            "client",
-            "enable suites with forward secrecy in the client (an old Java: update it, or install the JCE unlimited policy)",
-            "restart",
-        )
-    lines = "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384;"
-    return Fix(
-        "server",
-        "enable on the server one of the suites that the client offers, with a certificate of the kind that the suite needs; or widen the client's list",
-        "reload",
-        (Artefact("nginx", lines, "the server's nginx configuration (Router: /opt/nginx/conf.d/0-default.conf)"),),
-    )
+    return _OF_AN_OLD_CLIENT if finding.facts["old_client"] else _OF_THE_LISTS
+
+
+_OF_AN_OLD_CLIENT = Fix(
+    "client",
+    "enable suites with forward secrecy in the client (an old Java: update it, or install the JCE unlimited policy)",
+    "restart",
+)
+_LINES = "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384;"
+_OF_THE_LISTS = Fix(
+    "server",
+    "enable on the server one of the suites that the client offers, with a certificate of the kind that the suite needs; or widen the client's list",
+    "reload",
+    (Artefact("nginx", _LINES, "the server's nginx configuration (Router: /opt/nginx/conf.d/0-default.conf)"),),
+)

@@ -77,7 +77,7 @@ def _remembered_course(handshake: Handshake) -> _Course:
         return _course(handshake)
     events = handshake.events
     alerts = tuple([e[4] for e in events if e[0] in _SPEAKING])
-    places = tuple([e[0] for e in events]) if "d" in shape else ()  # a row of records is one letter, however many they are
+    places = tuple([e[0] for e in events]) if "d" in shape else len(events)  # a row of records is one letter, however many they are
     key = (shape, alerts, places, version, hello is None, retry is None, answer is None, resumed, transport.initiator)
     course = _courses.get(key)
     if course is None:

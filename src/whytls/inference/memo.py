@@ -49,7 +49,7 @@ class Same:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return other.__class__ is Same and other.value is self.value  # type: ignore[attr-defined]
+        return other.__class__ is Same and other.value is self.value
 
     def __hash__(self) -> int:
         return id(self.value)
