@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MOST_HELD = 2_000  # verdicts that wait for the rest of the recording; more are released as they stand
 LIVE_WAIT = 10_000_000_000  # ns of capture clock that a verdict from a pipe waits at most: somebody is looking
 _new = tuple.__new__
+_WARNINGS = Diagnosis._fields.index("warnings")
 EARLY = "the rest of the recording was not used for this verdict"
 
 
@@ -229,14 +230,15 @@ class Run:
 
     def context(self, handshake: Handshake, book: Profiles, gateways: Gateways, whole: bool) -> Context:
         """What is known around a handshake at this moment."""
-        hop, inferred = self._hop(handshake, gateways)
+        known, client, server = self._known, handshake.client, handshake.server
+        if self.topology is None and known.gateway is None:
+            hop = gateways.hop(client, server)
+            inferred = hop != "direct"
+        else:
+            hop, inferred = self._hop(handshake, gateways)
         ending = ending_of(handshake)
-        waiting = None
-        if hop != "northbound":
-            waiting = gateways.waiting(handshake, ending)
-        profile = book.server(handshake.server)
-        known = self._known
-        theirs = book.client(handshake.client.address)
+        waiting = gateways.waiting(handshake, ending) if hop != "northbound" else None
+        profile, theirs = book.server(server), book.client(client.address)
         context = _new(
             Context,
             (ending, hop, inferred, known.at, known.trust, profile, theirs, whole, waiting, NOTHING_AT_REST, NOTHING_AT_REST, None),
@@ -246,19 +248,20 @@ class Run:
         self._hops.add(hop)
         of_client, of_server = known.stores.at(hop) if known.stores is not None else (NOTHING_AT_REST, NOTHING_AT_REST)
         if known.gateway is not None:  # what the call names counts before what the gateway is configured with
-            client, server = known.gateway.stores(handshake, hop)
-            of_client, of_server = of_client.over(client), of_server.over(server)
+            clients, servers = known.gateway.stores(handshake, hop)
+            of_client, of_server = of_client.over(clients), of_server.over(servers)
         return context._replace(client_stores=of_client, server_stores=of_server)
 
-    def named(self, diagnosis: Diagnosis) -> Diagnosis:
-        """The diagnosis with the names of the gateway's resources, where a gateway is known."""
+    def named(self, verdict: Verdict) -> Verdict:
+        """The verdict with the names of the gateway's resources, where a gateway is known."""
         if self._known.gateway is None:
-            return diagnosis
+            return verdict
         from whytls.edge.naming import named
 
-        return named(diagnosis, self._known.gateway)
+        return verdict._replace(diagnosis=named(verdict.diagnosis, self._known.gateway))
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
+        """The hop, and whether it had to be inferred, where something is known of who is who."""
         if self.topology:
             return self.topology.hop(handshake.client, handshake.server), False
         configured = self._known.gateway.hop(handshake) if self._known.gateway is not None else None
@@ -276,6 +279,7 @@ class _Recording:
         self.profiles, self.gateways = Profiles(), Gateways()
         self.waiting: deque[Handshake] = deque()
         self.live = "-" in recording.files
+        self._judge: Callable[[Handshake, Context], Verdict] | None = None
 
     def diagnoses(self) -> Iterator[Diagnosis]:
         at_once = self.live or self.run.topology is not None
@@ -306,7 +310,7 @@ class _Recording:
 
     def _learn_from(self, handshake: Handshake) -> None:
         if self.profiles.is_full(handshake.client.address, handshake.server, completed=handshake.outcome == "completed"):
-            self.gateways.learn(Met(handshake.client, handshake.server, handshake.started_at))
+            self.gateways.learn(_new(Met, (handshake.client, handshake.server, handshake.started_at)))
         else:
             self._learn(seen_of(handshake))
 
@@ -327,17 +331,21 @@ class _Recording:
     def _released(self, handshake: Handshake) -> Diagnosis:
         """Give up waiting: the verdict as it stands, with a warning that it is early where it is open."""
         diagnosis, still_open = self._verdict(handshake, whole=False)
-        return diagnosis._replace(warnings=(*diagnosis.warnings, EARLY)) if still_open else diagnosis
+        if not still_open:
+            return diagnosis
+        before, after = diagnosis[:_WARNINGS], diagnosis[_WARNINGS + 1 :]  # every fourth of a storm: half the price of _replace
+        return _new(Diagnosis, (*before, (*diagnosis.warnings, EARLY), *after))
 
     def _shown(self, diagnosis: Diagnosis) -> Iterator[Diagnosis]:
         if self.run.wanted(diagnosis):
             yield diagnosis
 
     def _verdict(self, handshake: Handshake, whole: bool) -> Verdict:
-        from whytls.verdict import Verdict, judge
+        if self._judge is None:  # a recording without a failure does without; looked up for each verdict, it took 1 us
+            from whytls.verdict import judge
 
-        diagnosis, still_open = judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole))
-        return Verdict(self.run.named(diagnosis), still_open)
+            self._judge = judge
+        return self.run.named(self._judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole)))
 
 
 class CausePage(NamedTuple):

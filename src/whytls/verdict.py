@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import itemgetter
 
 from whytls import causes
-from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owners
+from whytls.causes.cause import Cause, LoadedCause, Need, resolve_owner, resolve_owners
 from whytls.inference.certificate_refusal import refusal
 from whytls.inference.counterfactual import Dimension
 from whytls.inference.ending import ending_of
@@ -22,7 +22,6 @@ from whytls.model import (
     NO_ENDING,
     Alternative,
     Confidence,
-    Confirmer,
     Context,
     Diagnosis,
     EndingKind,
@@ -30,6 +29,7 @@ from whytls.model import (
     Finding,
     Fix,
     Handshake,
+    Hop,
     Passed,
     Phase,
     Side,
@@ -51,7 +51,8 @@ class Verdict(NamedTuple):
 
 def judge(handshake: Handshake, context: Context) -> Verdict:
     """The verdict on one handshake; the diagnosis of one that did not fail has no cause."""
-    context = _with_ending(context, handshake)
+    if context.ending is NO_ENDING:  # unless its maker has put it there
+        context = context._replace(ending=ending_of(handshake))
     findings, bugs = _ask(handshake, context)
     if not findings:
         return Verdict(_not_failed(handshake, context, bugs), False)
@@ -59,11 +60,6 @@ def judge(handshake: Handshake, context: Context) -> Verdict:
         findings.sort(key=_standing)
     still_open = not context.whole_recording and findings[0][1].confidence != "proven" and any(f.settled_by_later for _, f in findings)
     return _new(Verdict, (_diagnosis(handshake, context, findings, bugs), still_open))
-
-
-def _with_ending(context: Context, handshake: Handshake) -> Context:
-    """The context with the handshake's ending in it, unless its maker has put it there."""
-    return context if context.ending is not NO_ENDING else context._replace(ending=ending_of(handshake))
 
 
 class _Course(NamedTuple):
@@ -98,21 +94,26 @@ def _has_a_place(cause: Cause, course: _Course) -> bool:
         and (course.how != "alert" or cause.alerts is None or course.alert in cause.alerts)
         and (cause.completed or not course.completed)
         and held.issuperset(cause.needs)
+        and (not cause.either or not held.isdisjoint(cause.either) or course.alert in cause.names)
         and (cause.dimension is None or course.dimensions is None or cause.dimension in course.dimensions)
         and (not cause.defects or defects is None or not defects.isdisjoint(cause.defects) or course.alert in cause.names)
     )
 
 
-_HELD: tuple[Need, ...] = (
+_PARTS: tuple[Need, ...] = (
     "client-hello", "server-hello", "hello-retry-request", "server-chain", "client-chain", "certificate-request", "server-key-exchange",
     "prelude",
 )  # fmt: skip
-_needed = itemgetter(*[Handshake._fields.index(need.replace("-", "_")) for need in _HELD])
+_HELD: tuple[Need, ...] = (*_PARTS, "retransmission", "foreign-reset", "replay")
+_parts = itemgetter(*[Handshake._fields.index(part.replace("-", "_")) for part in _PARTS])
 
 
 def _course(handshake: Handshake, context: Context) -> _Course:
-    ending = context.ending
-    held = tuple([part is not None for part in _needed(handshake)])
+    ending, transport = context.ending, handshake.transport
+    held = (
+        *[part is not None for part in _parts(handshake)],
+        transport.client_retransmissions > 0, transport.foreign_reset, context.replayed is not None,
+    )  # fmt: skip
     of_server = of_client = None
     if ending.phase in ("client-turn", "server-turn", "finished"):
         if ending.breaker == "client" or ending.phase == "finished":
@@ -211,7 +212,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         finding.detail,
         finding.failing_side,
         resolve_owners(finding.owners or declaration.owners, context.hop),
-        _confirmer(cause, context),
+        declaration.who_can_confirm if context.hop == "southbound" else "anyone",  # what needs the Message Processor is the operator's (R3)
         confidence,
         alternatives,
         handshake.sni,
@@ -236,7 +237,12 @@ def _request(passed: Passed) -> str:
 def _in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidence, ...]:
     """As it stands in the recording; then what a replay showed, as it argues; what has no frame comes last."""
     if context.replayed is None:
-        return tuple(sorted(evidence, key=_place)) if len(evidence) > 1 else evidence
+        file, last = evidence[0].file if evidence else "", 0
+        for _, frames, of, _, _ in evidence:
+            if not frames or of != file or frames[0] < last:
+                return tuple(sorted(evidence, key=_place))
+            last = frames[0]
+        return evidence  # it does already, as most findings do; to sort it all the same took four times as long
     attempts = {t.handshake.file for t in context.replayed.tried}
     recorded = sorted((e for e in evidence if e.file not in attempts), key=_place)
     return (*recorded, *(e for e in evidence if e.file in attempts))
@@ -249,8 +255,9 @@ def _place(evidence: Evidence) -> tuple[bool, str, int]:
 
 def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> tuple[Evidence, ...]:
     """Fatal alerts in the clear that the finding did not cite: said after the break, they are consequences, and are shown all the same."""
-    shape, first = handshake.shape, context.ending.decisive
-    if shape.count("L") + shape.count("l") == (first is not None and first.kind == "alert" and bool(shape)) and finding.explains[:1] == (first,):
+    shape, explained = handshake.shape, finding.explains
+    first = explained[0] if explained else None
+    if first is not None and first is context.ending.decisive and shape.count("L") + shape.count("l") == (first.kind == "alert" and bool(shape)):
         return ()  # the usual case: one alert, or none, and it is what was explained
     later = [e for e in handshake.all("alert") if isinstance(e.value, Alert) and e.value.fatal]
     if later:
@@ -262,7 +269,9 @@ def _other_alerts(handshake: Handshake, context: Context, finding: Finding) -> t
 def _alternatives(first: Finding, rest: _Ranked) -> tuple[Alternative, ...]:
     """The other findings, best first, each with what would decide."""
     return tuple([
-        Alternative(c.slug, "possible" if f.confidence == "possible" else "likely", f.would_decide or first.would_decide, c.declaration.cause_class)
+        _new(Alternative, (
+            c.slug, "possible" if f.confidence == "possible" else "likely", f.would_decide or first.would_decide, c.declaration.cause_class,
+        ))
         for c, f in rest[:6]
     ])  # fmt: skip
 
@@ -273,14 +282,21 @@ def _same_ground(first: Finding, others: list[Finding]) -> bool:
 
 
 def _title(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> str:
-    template = cause.declaration.titles.get(finding.detail, cause.declaration.title)
-    facts = {"client": side_name("client", context), "server": side_name("server", context), **finding.facts}
+    declaration = cause.declaration
+    template = declaration.titles.get(finding.detail, declaration.title)
+    facts = {**_sides(context.hop), **finding.facts}
     try:
         text = template.format_map(facts)
     except Exception as problem:  # as for look: our bug, said, and the verdict stands
         warnings.append(f"bug in whytls: the title of {cause.slug} broke: {type(problem).__name__}: {problem}")
         text = cause.slug.replace("-", " ")
     return text[:1].upper() + text[1:]
+
+
+@lru_cache(maxsize=4)
+def _sides(hop: Hop) -> dict[str, str]:
+    context = Context(hop=hop)
+    return {"client": side_name("client", context), "server": side_name("server", context)}
 
 
 def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[str]) -> Fix | None:
@@ -293,12 +309,8 @@ def _fix(cause: LoadedCause, finding: Finding, context: Context, warnings: list[
     except Exception as problem:  # as for look: our bug, said, and the verdict stands
         warnings.append(f"bug in whytls: the fix of {cause.slug} broke: {type(problem).__name__}: {problem}")
         return None
-    return Fix(resolve_owners((fix.owner,), context.hop)[0], fix.text, fix.grade, fix.artefacts)
-
-
-def _confirmer(cause: LoadedCause, context: Context) -> Confirmer:
-    """Who can follow the diagnosis: what needs the Message Processor is the private-cloud operator's to confirm (R3)."""
-    return cause.declaration.who_can_confirm if context.hop == "southbound" else "anyone"
+    owner = resolve_owner(fix.owner, context.hop)
+    return fix if owner == fix.owner else fix._replace(owner=owner)
 
 
 def _inferred(handshake: Handshake, context: Context) -> str:

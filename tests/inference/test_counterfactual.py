@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from story import CLIENT, SERVER, hello
-from whytls.inference.counterfactual import nearest
+from whytls.inference.counterfactual import _servers, nearest
 from whytls.model import Seen, ServerProfile
 from whytls.wire.message import ClientHello
 
@@ -100,3 +100,16 @@ def test_the_nearest_of_many_is_the_first_of_those_with_the_fewest_differences(s
     one_by_one = [near for seen in completed if (near := nearest(hello, ServerProfile((seen,)))) is not None]
     near = nearest(hello, ServerProfile(tuple(completed)))
     assert near == min(one_by_one, key=lambda n: len(n.differences))
+
+
+@given(st.lists(SIGHTINGS, min_size=1, max_size=8), st.lists(st.integers(1, 8), min_size=1, max_size=6))
+def test_what_a_profile_shows_does_not_depend_on_those_that_were_asked_before(sightings: list[dict[str, Any]], asked: list[int]) -> None:
+    """Profiles of one server grow, and an older one is asked again, as a replay does."""
+    hello = offered(suites=(0xC02F,), groups=(0x001D,), alpn=("http/1.1",))
+    completed = [accepted(**fields, frame=frame) for frame, fields in enumerate(sightings, 1)]
+    for many in asked:
+        _servers.clear()
+        alone = nearest(hello, ServerProfile(tuple(completed[:many])))
+        for before in asked:
+            nearest(hello, ServerProfile(tuple(completed[:before])))
+        assert nearest(hello, ServerProfile(tuple(completed[:many]))) == alone

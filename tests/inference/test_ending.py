@@ -189,3 +189,13 @@ def test_time_grows_with_the_events_and_not_with_their_square() -> None:
         return best
 
     assert seconds(4000) < 10 * max(seconds(1000), 0.002)
+
+
+def test_rows_of_records_are_told_apart_by_their_places() -> None:
+    """The shape writes a row of records as one letter, so these two have the same."""
+    record = server << encrypted(600)
+    two_before = story(client >> hello(), server << server_hello(TLS13), record, record, client >> fin(), record)
+    two_after = story(client >> hello(), server << server_hello(TLS13), record, client >> fin(), record, record)
+    assert two_before.shape == two_after.shape
+    for told in (two_before, two_after):
+        assert [(e.kind, e.sender) for e in ending_of(told).events] == [("fin", "client")]

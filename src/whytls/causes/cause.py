@@ -17,10 +17,11 @@ from whytls.inference.counterfactual import Dimension
 from whytls.model import Answer, CauseClass, Confirmer, Context, EndingKind, Finding, Fix, Handshake, Hop, Owner, Phase, Side
 from whytls.tuples import NamedTuple
 
-# What a handshake has to hold before a cause is asked, and where it stands in a Handshake.
+# What there has to be before a cause is asked: a part of the Handshake by its name there; the client's bytes sent again; a reset that does not
+# fit its sender; a replay with the live server.
 Need = Literal[
     "client-hello", "server-hello", "hello-retry-request", "server-chain", "client-chain", "certificate-request", "server-key-exchange",
-    "prelude",
+    "prelude", "retransmission", "foreign-reset", "replay",
 ]  # fmt: skip
 
 FROM_HELLO: tuple[Phase, ...] = ("client-hello", "retry", "server-flight")
@@ -38,10 +39,11 @@ class Cause(NamedTuple):
     endings: frozenset[EndingKind] | None = None  # asked only when it ended in one of these ways
     alerts: frozenset[int] | None = None  # asked only when it was one of these, where an alert in the clear ended it
     defects: frozenset[str] = frozenset()  # it is one of these of a chain: asked only where the chain has one or cannot be seen,
-    names: frozenset[int] = frozenset()  # or where the alert is one of these, which say just this
+    names: frozenset[int] = frozenset()  # or where the alert is one of these, which say just this; so for ``either``, too
     at_rest: frozenset[str] = frozenset()  # besides ``defects``: what `whytls check` finds in certificates at rest, and names so
     dimension: Dimension | None = None  # of the ClientHello: asked only where anything speaks for its refusal over this
     needs: tuple[Need, ...] = ()
+    either: tuple[Need, ...] = ()  # one of these, besides
     titles: Mapping[str, str] = MappingProxyType({})  # by the finding's detail, where one sentence does not fit all
     who_can_confirm: Confirmer = "anyone"  # on the southbound hop, where it differs (R3: it needs the Message Processor)
     references: tuple[str, ...] = ()
@@ -67,8 +69,13 @@ class LoadedCause(NamedTuple):
 @lru_cache(maxsize=256)
 def resolve_owners(owners: tuple[Owner, ...], hop: Hop) -> tuple[Owner, ...]:
     """Name the owners of this hop: on a gateway's hop 'server' and 'client' are Router, Message Processor or backend."""
-    names = _OWNERS.get(hop, {})
-    return tuple(dict.fromkeys([names.get(owner, owner) for owner in owners]))
+    return tuple(dict.fromkeys([resolve_owner(owner, hop) for owner in owners]))
+
+
+def resolve_owner(owner: Owner, hop: Hop) -> Owner:
+    """Name one owner, in the same way."""
+    names = _OWNERS.get(hop)
+    return owner if names is None else names.get(owner, owner)
 
 
 _OWNERS: dict[Hop, dict[Owner, Owner]] = {"northbound": {"server": "gateway"}, "southbound": {"client": "gateway", "server": "backend"}}

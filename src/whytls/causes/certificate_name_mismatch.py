@@ -29,9 +29,9 @@ RFC 9525; RFC 6125; RFC 5280 section 4.2.1.6; runbook R6, R15, R23.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, judged, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, ending_evidence, judged, refusal
 from whytls.inference.client_habit import names_only_when_told
-from whytls.inference.quote import describe_hello, quote_event
+from whytls.inference.quote import describe_hello
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, Silent
 
 CAUSE = Cause(
@@ -56,11 +56,17 @@ def look(handshake: Handshake, context: Context) -> Answer:
     """A name that the certificate does not hold; a common name without SAN; or no name at all, and an address that it does not hold."""
     host = handshake.sni
     if host:
+        refused = refusal(handshake, context, "server")
+        if refused is not None and refused.report is not None and _OF_NAMES.isdisjoint(refused.report.slugs):
+            return Silent()
         answer = judged(handshake, context, "server", frozenset({"name-mismatch"}))
         if not isinstance(answer, Finding) or answer.detail == "alert-only":
             answer = _common_name(handshake, context) or answer
         return _with_names(answer, host)
     return _without_name(handshake, context)
+
+
+_OF_NAMES = frozenset({"name-mismatch", "cn-only"})
 
 
 def _with_names(answer: Answer, host: str) -> Answer:
@@ -73,7 +79,7 @@ def _with_names(answer: Answer, host: str) -> Answer:
 def _common_name(handshake: Handshake, context: Context) -> Finding | None:
     """A certificate without SAN whose common name fits: refused by Go and by browsers, taken by OpenSSL and Java."""
     refused = refusal(handshake, context, "server")
-    if refused is None or refused.report is None or not refused.report.has("cn-only"):
+    if refused is None or refused.report is None or "cn-only" not in refused.report.slugs:
         return None
     answer = judged(handshake, context, "server", frozenset({"cn-only"}))
     return answer._replace(detail="cn-only") if isinstance(answer, Finding) else None
@@ -97,7 +103,7 @@ def _without_name(handshake: Handshake, context: Context) -> Answer:
         evidence=(
             describe_hello(handshake, context),
             Evidence(f"the certificate is for {_names(names)}", event.frames if event else (), handshake.file, leaf.sha256),
-            *(quote_event(e, context) for e in refused.explains[:2]),
+            *ending_evidence(context, refused)[:2],
         ),
         confidence="likely",
         facts={"host": handshake.server.address, "names": _names(names), "defect": None},

@@ -28,9 +28,8 @@ RFC 8446 sections 4.4.2.4 and 6.2; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, not_of_keystore, refusal, would_show
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, WEIGHTY, ending_evidence, not_of_keystore, refusal, would_show
 from whytls.inference.late_rejection import aborted_by_client
-from whytls.inference.quote import quote_event
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
@@ -65,7 +64,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side="client",
         explains=refused.explains,
-        evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3]), *not_of_keystore(handshake, context, refused)),
+        evidence=(*lines, *ending_evidence(context, refused), *not_of_keystore(handshake, context, refused)),
         confidence="possible" if refused.late else "likely",
         assumptions=("what it minded was the certificate", "which fault it has cannot be seen"),
         detail="after-finishing" if refused.late else "",

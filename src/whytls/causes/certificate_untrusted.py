@@ -27,6 +27,8 @@ RFC 5280 section 6.1; RFC 8446 section 6.2; runbook R8, R17, R26.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from whytls.causes.cause import Cause
 from whytls.inference.certificate_refusal import (
     CERTIFICATE_ALERTS,
@@ -36,6 +38,7 @@ from whytls.inference.certificate_refusal import (
     CertificateRefusal,
     anchors_of,
     at_rest,
+    ending_evidence,
     judged,
     kin_of_anchors,
     not_of_keystore,
@@ -44,8 +47,8 @@ from whytls.inference.certificate_refusal import (
     would_show,
 )
 from whytls.inference.late_rejection import aborted_by_client, dropped_by_client
-from whytls.inference.quote import quote_event, side_name
-from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
+from whytls.inference.quote import side_name
+from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, Hop, NotApplicable, Silent
 
 CAUSE = Cause(
     title="the {client} does not trust the CA that the {server}'s certificate leads to ({root})",
@@ -61,6 +64,9 @@ CAUSE = Cause(
 )
 
 
+_ALERTS = GENERIC | {UNKNOWN_CA}
+
+
 def look(handshake: Handshake, context: Context) -> Answer:
     """A truststore that was given and lacks the root; or a refusal of a chain without visible fault."""
     if anchors_of(context, "client") is not None:
@@ -73,7 +79,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
                 answer = answer._replace(confidence="possible")  # an intermediate of that CA is missing, rather
             return answer._replace(facts=facts, detail="")
     refused = refusal(handshake, context, "server")
-    if refused is None or (refused.alert is not None and refused.alert not in GENERIC | {UNKNOWN_CA}):
+    if refused is None or (refused.alert is not None and refused.alert not in _ALERTS):
         return NotApplicable()
     if handshake.outcome == "completed" and not (aborted_by_client(handshake) or _request_gave_up(handshake, context)):
         return Silent()
@@ -104,7 +110,7 @@ def _though_anchored(handshake: Handshake, context: Context, refused: Certificat
         *((refused.borrowed,) if refused.borrowed else ()),
         Evidence(f"the client's truststore has {last.subject}, which is no root, and OpenSSL wants the root above it",
                  event.frames if event and refused.borrowed is None else (), handshake.file, last.sha256),
-        *(quote_event(e, context) for e in refused.explains[:2]),
+        *ending_evidence(context, refused)[:2],
     )  # fmt: skip
     facts = {"root": last.issuer, "leaf": report.leaf.subject if report.leaf else "", "defect": None}
     doubt = ("the client ends no path at a certificate that is not self-signed",)
@@ -124,7 +130,7 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
     confidence: Confidence = "likely"
     doubts = [] if refused.alert == UNKNOWN_CA else ["nothing else in the certificate was minded"]
     doubts += ["the name called is in it", "it was called by that name"] if not handshake.sni and refused.alert != UNKNOWN_CA else []
-    if report.has("missing-intermediate"):
+    if "missing-intermediate" in report.slugs:
         confidence, text = "possible", f"Certificate: issued by {root}, whose certificate was not sent"
         doubts.append("a root issued it directly")
     if refused.alert == UNKNOWN_CA and report.last_self_signed and refused.borrowed is None and not doubts:
@@ -139,14 +145,20 @@ def _sound(handshake: Handshake, context: Context, refused: CertificateRefusal) 
         evidence=(
             *((refused.borrowed,) if refused.borrowed else ()),
             Evidence(text, event.frames if event else (), handshake.file),
-            *(quote_event(e, context) for e in refused.explains[:2]),
+            *ending_evidence(context, refused)[:2],
             *at_rest(handshake, context, refused),
         ),
         confidence=confidence,
         facts={"root": root, "leaf": report.leaf.subject if report.leaf else "", "defect": None},
         assumptions=tuple(doubts),
-        would_decide=f"the {side_name('client', context)}'s truststore: whytls diagnose {store_option(context, 'client')}",
+        would_decide=_would_decide(context.hop),
     )
+
+
+@lru_cache(maxsize=4)
+def _would_decide(hop: Hop) -> str:
+    context = Context(hop=hop)
+    return f"the {side_name('client', context)}'s truststore: whytls diagnose {store_option(context, 'client')}"
 
 
 def _request_gave_up(handshake: Handshake, context: Context) -> bool:
@@ -161,7 +173,7 @@ def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal,
         explains=refused.explains,
         evidence=(
             *((refused.borrowed,) if refused.borrowed else ()),
-            *(quote_event(e, context) for e in refused.explains[:2]),
+            *ending_evidence(context, refused)[:2],
             *not_of_keystore(handshake, context, refused),
         ),
         confidence="possible" if unless else "likely",
@@ -188,11 +200,14 @@ def fix(finding: Finding, context: Context) -> Fix:
         "client",
         f"add the root certificate ({finding.facts['root']}) to {where}; or install on the server a certificate of a CA that it trusts",
         "reload",
-        (
-            Artefact(
-                "command",
-                "keytool -importcert -trustcacerts -alias backend-root -file root.pem -keystore truststore.p12",
-                "where a Java client's truststore is",
-            ),
-        ),
+        _IMPORT,
     )
+
+
+_IMPORT = (
+    Artefact(
+        "command",
+        "keytool -importcert -trustcacerts -alias backend-root -file root.pem -keystore truststore.p12",
+        "where a Java client's truststore is",
+    ),
+)

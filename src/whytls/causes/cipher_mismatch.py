@@ -28,6 +28,8 @@ RFC 8446 section 4.1.2 and 9.1; RFC 5246 section 7.4.1.2; RFC 9325 section 4.2; 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from whytls.causes.cause import FROM_HELLO, Cause
 from whytls.inference.hello_finding import refused_for
 from whytls.inference.hello_refusal import Refusal, hello_refusal, said_for
@@ -35,6 +37,7 @@ from whytls.inference.offer import Narrowness, restrictions
 from whytls.inference.quote import quote_ending
 from whytls.inference.replayed import smallest
 from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable, Owner
+from whytls.tuples import NamedTuple
 from whytls.wire.registry import suite_facts, suite_name
 
 HANDSHAKE_FAILURE = 40
@@ -60,16 +63,11 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if refusal is None or not refusal.over_choice:
         return NotApplicable()
     narrow = next((n for n in refusal.narrow if n.dimension == "suite" and not _without_it(n, refusal)), None)
-    suites = [s for s in refusal.hello.cipher_suites if s not in (0x00FF, 0x5600)]
-    facts = {
-        "count": len(suites),
-        "some": _some(suites, 2),
-        "narrow": narrow.text if narrow else "",
-        "old_client": _old_client(refusal),
-    }
+    offer = _offer(refusal.hello.cipher_suites)
+    facts = {"count": offer.many, "some": offer.some, "narrow": narrow.text if narrow else "", "old_client": offer.old}
     return refused_for(
         "suite", refusal, handshake, context,
-        offered=f"offered: {_some(suites, 4)}", facts=facts, detail="restricted-offer" if narrow else "", owners=_owners(refusal),
+        offered=offer.text, facts=facts, detail="restricted-offer" if narrow else "", owners=_owners(offer),
         decide="the server's list (nginx ssl_ciphers, JSSE enabled suites); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other suites",
     )  # fmt: skip
 
@@ -99,14 +97,26 @@ def _unseen(handshake: Handshake, context: Context) -> Answer:
     )
 
 
-def _old_client(refusal: Refusal) -> bool:
-    facts = [suite_facts(s) for s in refusal.hello.cipher_suites]
-    return not any(f.tls13 or f.key_exchange in ("ECDHE", "DHE") for f in facts)
+class _Offer(NamedTuple):
+    """A list of suites in words."""
+
+    many: int
+    some: str
+    text: str
+    old: bool  # nothing with forward secrecy is in it
 
 
-def _owners(refusal: Refusal) -> tuple[Owner, ...]:
+@lru_cache(maxsize=512)  # clients of one make offer one list
+def _offer(offered: tuple[int, ...]) -> _Offer:
+    suites = [s for s in offered if s not in (0x00FF, 0x5600)]
+    facts = [suite_facts(s) for s in offered]
+    old = not any(f.tls13 or f.key_exchange in ("ECDHE", "DHE") for f in facts)
+    return _Offer(len(suites), _some(suites, 2), f"offered: {_some(suites, 4)}", old)
+
+
+def _owners(offer: _Offer) -> tuple[Owner, ...]:
     """A client without forward secrecy is below today's minimum (RFC 9325); else the server's list is the cheaper place."""
-    return ("client", "server") if _old_client(refusal) else ("server", "client")
+    return ("client", "server") if offer.old else ("server", "client")
 
 
 def _some(suites: list[int], count: int) -> str:
@@ -116,16 +126,18 @@ def _some(suites: list[int], count: int) -> str:
 
 def fix(finding: Finding, context: Context) -> Fix:
     """A modern suite on the end that is behind."""
-    if finding.facts["old_client"]:
-        return Fix(
-            "client",
-            "enable suites with forward secrecy in the client (an old Java: update it, or install the JCE unlimited policy)",
-            "restart",
-        )
-    lines = "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384;"
-    return Fix(
-        "server",
-        "enable on the server one of the suites that the client offers, with a certificate of the kind that the suite needs; or widen the client's list",
-        "reload",
-        (Artefact("nginx", lines, "the server's nginx configuration (Router: /opt/nginx/conf.d/0-default.conf)"),),
-    )
+    return _OF_AN_OLD_CLIENT if finding.facts["old_client"] else _OF_THE_LISTS
+
+
+_OF_AN_OLD_CLIENT = Fix(
+    "client",
+    "enable suites with forward secrecy in the client (an old Java: update it, or install the JCE unlimited policy)",
+    "restart",
+)
+_LINES = "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384;"
+_OF_THE_LISTS = Fix(
+    "server",
+    "enable on the server one of the suites that the client offers, with a certificate of the kind that the suite needs; or widen the client's list",
+    "reload",
+    (Artefact("nginx", _LINES, "the server's nginx configuration (Router: /opt/nginx/conf.d/0-default.conf)"),),
+)

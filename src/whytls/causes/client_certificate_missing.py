@@ -32,9 +32,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import refusal
+from whytls.inference.certificate_refusal import ending_evidence, refusal
 from whytls.inference.client_flight import client_flight
-from whytls.inference.quote import quote_event
 from whytls.inference.replayed import certificate_demand
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Silent
 
@@ -75,7 +74,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side="server",
         explains=refused.explains,
-        evidence=(*lines, *(quote_event(e, context) for e in refused.explains[:3]), *stored),
+        evidence=(*lines, *ending_evidence(context, refused), *stored),
         confidence="proven" if proven else "likely",
         facts=facts,
         would_decide="the server's log (nginx: client sent no required SSL certificate), or a key log of this connection",

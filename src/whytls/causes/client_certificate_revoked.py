@@ -24,8 +24,7 @@ RFC 5280 section 5; runbook R8.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import refusal
-from whytls.inference.quote import quote_event
+from whytls.inference.certificate_refusal import ending_evidence, refusal
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable, Silent
 
 CAUSE = Cause(
@@ -51,7 +50,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side="server",
         explains=refused.explains,
-        evidence=tuple(quote_event(e, context) for e in refused.explains[:3]),
+        evidence=ending_evidence(context, refused),
         confidence="proven",
     )
 

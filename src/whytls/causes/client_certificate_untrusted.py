@@ -35,12 +35,13 @@ from whytls.inference.certificate_refusal import (
     CertificateRefusal,
     anchors_of,
     at_rest,
+    ending_evidence,
     judged,
     kin_of_anchors,
     refusal,
     store_option,
 )
-from whytls.inference.quote import quote_event, side_name
+from whytls.inference.quote import side_name
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
 
 ACCESS_DENIED = 49
@@ -99,7 +100,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
         explains=refused.explains,
         evidence=(
             *_lines(handshake, refused, unnamed),
-            *(quote_event(e, context) for e in refused.explains[:3]),
+            *ending_evidence(context, refused),
             *at_rest(handshake, context, refused),
         ),
         confidence="proven" if sure and not refused.late and refused.borrowed is None else "likely" if foreign or lone is None else "possible",

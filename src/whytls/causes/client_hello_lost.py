@@ -40,6 +40,7 @@ CAUSE = Cause(
     owners=("network",),
     phases=("tcp", "client-hello"),
     endings=frozenset({"silence", "fin", "rst", "close-notify", "foreign", "unreachable"}),
+    needs=("retransmission",),
     references=("RFC 1191", "RFC 8201", "RFC 2923 section 2.1"),
 )
 

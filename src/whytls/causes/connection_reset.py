@@ -27,7 +27,7 @@ RFC 9293 section 3.5.2; runbook R4.
 from __future__ import annotations
 
 from whytls.causes.cause import Cause
-from whytls.inference.quote import closed_unread, describe_hello, quote_event, side_name
+from whytls.inference.quote import closed_unread, describe_hello, quote_ending, side_name
 from whytls.inference.replayed import mended_by
 from whytls.model import Answer, Context, Finding, Fix, Handshake, NotApplicable
 
@@ -70,7 +70,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side=ending.breaker,
         explains=ending.events,
-        evidence=(*hello, *(quote_event(e, context) for e in ending.events[:2]), *unread),
+        evidence=(*hello, *quote_ending(context)[:2], *unread),
         confidence="proven" if certain else "likely",
         facts={"who": side_name(ending.breaker, context), "when": "before the ClientHello had come to it" if unread else _WHEN[ending.phase]},
         detail="on-accept" if unread else _DETAIL.get(ending.phase, ""),

@@ -40,7 +40,9 @@ CAUSE = Cause(
     phases=("client-hello", "retry", "server-flight", "client-turn"),
     endings=frozenset({"alert", "fin", "rst", "close-notify", "silence"}),
     alerts=frozenset({86, 47, 40, 70}),
+    names=frozenset({INAPPROPRIATE_FALLBACK}),
     needs=("client-hello",),
+    either=("server-hello", "replay"),
     references=("RFC 7507", "RFC 8446 section 4.1.3"),
 )
 

@@ -40,6 +40,7 @@ CAUSE = Cause(
     phases=("client-hello", "retry", "server-flight", "client-turn"),
     alerts=frozenset({10, 40, 47, 71, 80, 109}),
     needs=("client-hello",),
+    either=("server-hello", "replay"),
     references=("RFC 7627 section 5.2",),
 )
 

@@ -43,7 +43,7 @@ CAUSE = Cause(
     owners=("server", "network", "client"),
     phases=FROM_HELLO,
     breaker="server",
-    needs=("client-hello",),
+    needs=("client-hello", "replay"),
     references=("RFC 8446 section 9.3", "RFC 8701", "RFC 7685"),
 )
 

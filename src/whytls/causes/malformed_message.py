@@ -29,7 +29,6 @@ from __future__ import annotations
 from whytls.causes.cause import Cause
 from whytls.inference.quote import quote_event, side_name
 from whytls.model import Answer, Context, Event, Evidence, Finding, Fix, Handshake, NotApplicable
-from whytls.wire.message import MalformedMessage
 
 _COMPLAINTS = frozenset({10, 22, 47, 50})
 
@@ -86,8 +85,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
 def _broken(handshake: Handshake) -> tuple[Event, str] | None:
     """The first message that could not be read, and what is wrong with it."""
     for event in handshake.events:
-        value = event.value
-        problem = value.problem if isinstance(value, MalformedMessage) else getattr(value, "problem", None)
+        problem = getattr(event.value, "problem", None)
         if problem:
             return event, str(problem)
     return None

@@ -36,6 +36,7 @@ CAUSE = Cause(
     owners=("network",),
     phases=("tcp", "client-hello", "retry", "server-flight", "client-turn", "server-turn", "finished"),
     endings=frozenset({"rst"}),
+    needs=("foreign-reset",),
     references=("RFC 5961",),
 )
 

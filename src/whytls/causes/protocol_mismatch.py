@@ -30,6 +30,8 @@ RFC 8446 sections 4.1.3, 4.2.1 and 6.2; RFC 5246 appendix E; RFC 8996; runbook R
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from whytls.causes.cause import Cause
 from whytls.inference.client_habit import refuses_old_signature
 from whytls.inference.hello_refusal import PROTOCOL_VERSION, hello_refusal, said_for, weigh
@@ -48,6 +50,7 @@ CAUSE = Cause(
     owners=("client", "server"),
     phases=("client-hello", "retry", "server-flight", "client-turn"),
     alerts=said_for("version"),
+    dimension="version",  # where the server refused; the client's ways are asked without
     references=("RFC 8446 section 4.2.1", "R4", "R21"),
 )
 
@@ -72,12 +75,13 @@ def look(handshake: Handshake, context: Context) -> Answer:
     if weight is None:
         return Silent()
     detail = "client-too-old" if _client_is_old(handshake) else "server-too-old"
+    versions = hello.versions
     return Finding(
         failing_side="server",
         explains=context.ending.events,
         evidence=(describe_hello(handshake, context), *quote_ending(context), *weight.evidence),
         confidence=weight.confidence,
-        facts={"offered": _offered(hello), "chosen": "", "oldest": hello.versions[-1], "newest": hello.versions[0]},
+        facts={"offered": _offered(hello), "chosen": "", "oldest": versions[-1], "newest": versions[0]},
         assumptions=weight.assumptions,
         detail=detail,
         owners=_owners(detail),
@@ -138,9 +142,13 @@ def _owners(detail: str) -> tuple[Owner, ...]:
 
 
 def _offered(hello: ClientHello) -> str:
+    return _in_words(hello.versions, hello.supported_versions is not None)
+
+
+@lru_cache(maxsize=64)
+def _in_words(versions: tuple[int, ...], listed: bool) -> str:
     """Without supported_versions a hello names its highest version only; what the client takes below it is not said (RFC 5246 appendix E.1)."""
-    versions = hello.versions
-    if hello.supported_versions is None and versions:
+    if not listed and versions:
         return f"{version_name(versions[0])} at most"
     if len(versions) > 2:
         return f"{version_name(versions[-1])} to {version_name(versions[0])}"

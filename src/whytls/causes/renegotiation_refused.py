@@ -54,7 +54,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     insists = refused_for_lack("renegotiation", handshake, context, detail="server-insists", owners=("client", "server"))
     if insists is not None:
         return insists
-    refusal = next((e for e in handshake.all("alert") if isinstance(e.value, Alert) and e.value.description == NO_RENEGOTIATION), None)
+    alerts = handshake.all("alert")
+    refusal = next((e for e in alerts if isinstance(e.value, Alert) and e.value.description == NO_RENEGOTIATION), None) if alerts else None
     if refusal is not None and ending.breaker is not None:
         said = Evidence(f"{refusal.sender} sent no_renegotiation", refusal.frames, refusal.file)
         return Finding(

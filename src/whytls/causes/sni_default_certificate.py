@@ -28,9 +28,9 @@ from __future__ import annotations
 
 from whytls.causes._message_processor import sni_switch
 from whytls.causes.cause import Cause
-from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, CertificateRefusal, refusal
+from whytls.inference.certificate_refusal import CERTIFICATE_ALERTS, CertificateRefusal, ending_evidence, refusal
 from whytls.inference.client_habit import names_only_when_told
-from whytls.inference.quote import describe_hello, quote_event
+from whytls.inference.quote import describe_hello
 from whytls.model import Answer, Artefact, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Seen, Silent
 
 CAUSE = Cause(
@@ -75,7 +75,7 @@ def look(handshake: Handshake, context: Context) -> Answer:
     return Finding(
         failing_side="client",
         explains=refused.explains,
-        evidence=(*evidence, *(quote_event(e, context) for e in refused.explains[:2])),
+        evidence=(*evidence, *ending_evidence(context, refused)[:2]),
         confidence="proven" if other is not None and not refused.late else "likely",
         facts={"names": shown},
         assumptions=() if other is not None else doubts,

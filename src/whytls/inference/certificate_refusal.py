@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, refused_in_words, short_answer_and_close, traffic
-from whytls.inference.memo import remembered
+from whytls.inference.memo import Same, remembered
 from whytls.inference.quote import describe_defect, quote_ending, quote_event, side_name
 from whytls.model import (
     Answer,
@@ -197,7 +197,7 @@ def _standing_in(context: Context, stored: StandIn, whose: Side) -> Evidence:
 def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], whose: Side) -> ChainReport:
     at = _judged_at(handshake, context)
     host = (handshake.sni or None) if whose == "server" else None
-    anchors = _Anchors(anchors_of(context, "client" if whose == "server" else "server"))
+    anchors = Same(anchors_of(context, "client" if whose == "server" else "server"))  # one for a whole run, and large
     report = _report(chain, at, host, anchors, whose, ())
     gap = report.find("missing-intermediate") if "missing-intermediate" in report.slugs else None
     if gap is None or gap.certain:
@@ -220,15 +220,15 @@ def kin_of_anchors(context: Context, refused: CertificateRefusal) -> bool:
 
     leaf = refused.report.leaf if refused.report else None
     own = organisation(leaf.issuer_der) if leaf is not None else None
-    return own is not None and own in _organisations(_Anchors(anchors_of(context, refused.rejecting)))
+    return own is not None and own in _organisations(Same(anchors_of(context, refused.rejecting)))
 
 
 @lru_cache(maxsize=8)
-def _organisations(anchors: _Anchors) -> frozenset[str | None]:
+def _organisations(anchors: Same) -> frozenset[str | None]:
     from whytls.pki.certificate import read
     from whytls.pki.name import organisation
 
-    return frozenset(organisation(read(der).subject_der) for der in anchors.given or ())
+    return frozenset(organisation(read(der).subject_der) for der in anchors.value or ())
 
 
 def anchors_of(context: Context, side: Side) -> Sequence[bytes] | None:
@@ -241,28 +241,13 @@ def _judged_at(handshake: Handshake, context: Context) -> int:
     return context.at if context.at is not None else handshake.started_at
 
 
-class _Anchors:
-    """A truststore that was given, compared by identity: it is one for a whole run, and large."""
-
-    __slots__ = ("given",)
-
-    def __init__(self, given: Sequence[bytes] | None) -> None:
-        self.given = given
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Anchors) and other.given is self.given
-
-    def __hash__(self) -> int:
-        return id(self.given)
-
-
 @lru_cache(maxsize=2048)
-def _reports(chain: tuple[bytes, ...], host: str | None, anchors: _Anchors, whose: Side, known: tuple[bytes, ...]) -> list[ChainReport]:
+def _reports(chain: tuple[bytes, ...], host: str | None, anchors: Same, whose: Side, known: tuple[bytes, ...]) -> list[ChainReport]:
     """What was said of a chain that holds for a span of time: handshakes that fail in a storm bring the same ones many times."""
     return []
 
 
-def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: _Anchors, whose: Side, known: tuple[bytes, ...]) -> ChainReport:
+def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: Same, whose: Side, known: tuple[bytes, ...]) -> ChainReport:
     """A chain judged at a time; said again where nothing began or ceased to be valid since."""
     said = _reports(chain, host, anchors, whose, known)
     for report in said:
@@ -270,7 +255,7 @@ def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: _Ancho
             return report
     from whytls.pki.chain import examine
 
-    report = examine(chain, at=at - at % 1_000_000_000, host=host, anchors=anchors.given, purpose=whose, known=known)
+    report = examine(chain, at=at - at % 1_000_000_000, host=host, anchors=anchors.value, purpose=whose, known=known)
     if len(said) < MOST_SPANS:
         said.append(report)
     return report
@@ -302,19 +287,19 @@ def judged(
         return NotApplicable()
     if refused.report is None:
         return _hidden(handshake, context, refused, names, decide)
-    defects = [d for d in refused.report.defects if d.slug in slugs]
-    if not defects:
-        return Silent() if _ruled_out(refused, slugs) else _named_only(handshake, context, refused, names, decide)
-    defect = defects[0]
+    if slugs.isdisjoint(refused.report.slugs):
+        return Silent() if refused.alert not in names or _ruled_out(refused, slugs) else _named_only(context, refused, names, decide)
+    fault = _fault(Same(refused.report), slugs)
+    defect = fault.defect
     fitting = refused.alert is None or refused.alert in names or refused.alert in fits
     explains = refused.explains if fitting else tuple(e for e in refused.explains if e.kind != "alert")
-    confidence, doubts = _confidence(refused, defect, fitting, names, slugs)
+    confidence, doubts = _confidence(refused, fault, fitting, names)
     return _new(Finding, (
         refused.rejecting,
         explains,
-        (*_certificate_evidence(handshake, context, refused, defect), *_ending_evidence(context, refused)),
+        (*_certificate_evidence(handshake, context, refused, defect), *ending_evidence(context, refused)),
         confidence,
-        {"defect": defect.slug, "leaf": _leaf_name(refused), **_plain(defect), **mend_facts(handshake, context, refused, defect)},
+        {**fault.facts, **mend_facts(handshake, context, refused, defect)},
         doubts,
         defect.detail or "",
         owners,
@@ -323,13 +308,29 @@ def judged(
     ))  # fmt: skip
 
 
+class _Fault(NamedTuple):
+    """The first of some defects in a chain, and what is beside it."""
+
+    defect: Defect
+    facts: dict[str, object]
+    rivals: tuple[str, ...]  # that it was not one of the others that every client must mind
+
+
+@lru_cache(maxsize=2048)  # many clients judge one chain, and find the same
+def _fault(same: Same, slugs: frozenset[str]) -> _Fault:
+    report: ChainReport = same.value
+    defect = next(d for d in report.defects if d.slug in slugs)
+    facts = {"defect": defect.slug, "leaf": report.leaf.subject if report.leaf else "the certificate", **_plain(defect)}
+    rivals = sorted({d.slug for d in report.defects if d.slug in WEIGHTY and d.slug not in slugs})
+    return _Fault(defect, facts, tuple(f"not because of its other defect: {slug}" for slug in rivals))
+
+
 def _confidence(
-    refused: CertificateRefusal, defect: Defect, fitting: bool, names: frozenset[int], slugs: frozenset[str]
+    refused: CertificateRefusal, fault: _Fault, fitting: bool, names: frozenset[int]
 ) -> tuple[Confidence, tuple[str, ...]]:
     """How sure, and under which assumptions; see the theory above."""
-    report = refused.report
-    rivals = {d.slug for d in report.defects if d.slug in WEIGHTY and d.slug not in slugs} if report else set()
-    doubts = tuple(f"not because of its other defect: {slug}" for slug in sorted(rivals))
+    report, defect = refused.report, fault.defect
+    rivals = doubts = fault.rivals
     if report is not None and report.anchored is False and defect.certain and defect.slug == "missing-intermediate":
         doubts = (*doubts, "the truststore given, which does not have the root above it either, is not the one that was asked")
         return ("likely" if fitting else "possible"), doubts
@@ -365,32 +366,34 @@ def _ruled_out(refused: CertificateRefusal, slugs: frozenset[str]) -> bool:
 def _hidden(handshake: Handshake, context: Context, refused: CertificateRefusal, names: frozenset[int], decide: str) -> Answer:
     """No chain to judge: only an alert that names the defect speaks."""
     if refused.alert is not None and refused.alert in names:
-        return _named_only(handshake, context, refused, names, decide)
+        return _named_only(context, refused, names, decide)
     return CannotTell(would_show(context, refused.whose))
 
 
-def _named_only(handshake: Handshake, context: Context, refused: CertificateRefusal, names: frozenset[int], decide: str) -> Answer:
+def _named_only(context: Context, refused: CertificateRefusal, names: frozenset[int], decide: str) -> Answer:
     """The alert names the defect, and no chain shows it: what the peer says is believed, as likely."""
     if refused.alert is None or refused.alert not in names:
         return Silent()
     hidden = refused.report is None
-    return Finding(
-        failing_side=refused.rejecting,
-        explains=refused.explains,
-        evidence=_ending_evidence(context, refused),
-        confidence="likely" if hidden and refused.alert != UNKNOWN_CA else "possible",
-        facts={"leaf": "the certificate", "defect": None},
-        assumptions=("the alert names what the peer minded",) if hidden else ("the alert names it", "the chain that was sent does not show it"),
-        detail="alert-only",
-        owners=(refused.whose,),
-        would_decide=decide or would_show(context, refused.whose),
-    )
+    return _new(Finding, (
+        refused.rejecting,
+        refused.explains,
+        ending_evidence(context, refused),
+        "likely" if hidden and refused.alert != UNKNOWN_CA else "possible",
+        {"leaf": "the certificate", "defect": None},
+        ("the alert names what the peer minded",) if hidden else ("the alert names it", "the chain that was sent does not show it"),
+        "alert-only",
+        (refused.whose,),
+        decide or would_show(context, refused.whose),
+        False,  # settled by later
+    ))  # fmt: skip
 
 
-def _ending_evidence(context: Context, refused: CertificateRefusal) -> tuple[Evidence, ...]:
+def ending_evidence(context: Context, refused: CertificateRefusal) -> tuple[Evidence, ...]:
+    """What the refusal explains, quoted: at most three events."""
     if refused.explains is context.ending.events:
         return quote_ending(context)
-    return tuple(quote_event(e, context) for e in refused.explains[:3])
+    return tuple([quote_event(e, context) for e in refused.explains[:3]])
 
 
 def _certificate_evidence(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect) -> tuple[Evidence, ...]:
@@ -431,9 +434,14 @@ def mend_facts(handshake: Handshake, context: Context, refused: CertificateRefus
 
 def would_show(context: Context, whose: Side) -> str:
     """What would show a chain that TLS 1.3 hides."""
+    return _would_show(context.hop, whose, context.stores(whose).keystore is None)
+
+
+@lru_cache(maxsize=16)
+def _would_show(hop: Hop, whose: Side, unknown: bool) -> str:
     ways = ["a key log of this connection"]
-    if context.stores(whose).keystore is None:
-        ways.append(f"its keystore ({store_option(context, whose, 'keystore')})")
+    if unknown:
+        ways.append(f"its keystore ({_option(hop, whose, 'keystore')})")
     if whose == "server":
         ways.append("whytls check HOST:PORT")
     return f"the certificate, which TLS 1.3 hides: {', '.join(ways[:-1])}{', or ' if len(ways) > 1 else ''}{ways[-1]}"
@@ -441,8 +449,13 @@ def would_show(context: Context, whose: Side) -> str:
 
 def _would_tell(context: Context, rejecting: Side) -> str:
     """What would tell what the side that refused had to say."""
+    return _would_say(context.hop, rejecting, anchors_of(context, rejecting) is not None)
+
+
+@lru_cache(maxsize=16)
+def _would_say(hop: Hop, rejecting: Side, given: bool) -> str:
     said = "the error message of the side that refused"
-    return said if anchors_of(context, rejecting) is not None else f"{said}, or its truststore ({store_option(context, rejecting)})"
+    return said if given else f"{said}, or its truststore ({_option(hop, rejecting, 'truststore')})"
 
 
 def store_option(context: Context, side: Side, option: str = "truststore") -> str:
@@ -453,12 +466,6 @@ def store_option(context: Context, side: Side, option: str = "truststore") -> st
 @lru_cache(maxsize=32)
 def _option(hop: Hop, side: Side, option: str) -> str:
     return f"--{option} {side_name(side, Context(hop=hop)).lower().replace(' ', '-')}=STORE"
-
-
-def _leaf_name(refused: CertificateRefusal) -> str:
-    from whytls.pki.certificate import read
-
-    return read(refused.chain[0]).subject if refused.chain else "the certificate"
 
 
 def _plain(defect: Defect) -> dict[str, object]:

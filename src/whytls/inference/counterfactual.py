@@ -16,11 +16,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
-from whytls.model import Seen, ServerProfile
+from whytls.model import Endpoint, Seen, ServerProfile
 from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import scheme_key_type
 
+_new = tuple.__new__
 Dimension = Literal["version", "suite", "group", "signature", "sni", "alpn"]
 
 
@@ -35,17 +36,17 @@ def nearest(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual
     """The accepted handshake with the fewest differences to the hello, or None where none was seen."""
     if profile is None or not profile.completed:
         return None
-    offer = Offer(hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.alpn)
+    offer = _new(Offer, (hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.alpn))
     name = hello.server_name or None
     best: tuple[int, int] | None = None
-    found: Counterfactual | None = None
-    for differs, first, by_name in _beside(offer, profile):
+    found: tuple[frozenset[Dimension], Seen] | None = None
+    for differs, first, by_name in _accepted(profile.completed).beside(offer):
         same_name = by_name.get(name)
         place, seen = first if same_name is None else same_name
         weight = (len(differs) + (same_name is None), place)
         if best is None or weight < best:
-            best, found = weight, Counterfactual(differs | _BY_NAME if same_name is None else differs, seen)
-    return found
+            best, found = weight, (differs | _BY_NAME if same_name is None else differs, seen)
+    return None if found is None else _new(Counterfactual, found)
 
 
 class Offer(NamedTuple):
@@ -68,27 +69,66 @@ class Point(NamedTuple):
     alpn: str | None
 
 
-@lru_cache(maxsize=8192)  # a few makes of client for each of a recording's servers
-def _beside(offer: Offer, profile: ServerProfile) -> list[tuple[frozenset[Dimension], _Placed, dict[str | None, _Placed]]]:
-    """The server's points, each with what differs from it in the offer; none where nobody got through of whom the offer is known."""
-    return [(differences(offer, point), first, by_name) for point, first, by_name in _points(profile)]
-
-
 _Placed = tuple[int, Seen]  # a sighting, and its place among those of its server
+_Beside = tuple[frozenset[Dimension], _Placed, dict[str | None, _Placed]]
 _BY_NAME: frozenset[Dimension] = frozenset({"sni"})
+_MOST_OFFERS = 64  # of one server's clients
 
 
-@lru_cache(maxsize=2048)
-def _points(profile: ServerProfile) -> list[tuple[Point, _Placed, dict[str | None, _Placed]]]:
-    """The distinct points that a server's accepted handshakes show, each with the first sighting of it, whatever the name and by name."""
-    points: dict[Point, tuple[Point, _Placed, dict[str | None, _Placed]]] = {}
-    for place, seen in enumerate(profile.completed):
-        if seen.offered_versions:
-            signatures = _kinds(seen.offered_signature_algorithms) & _USUAL
-            point = Point(seen.version, seen.cipher_suite, seen.group, signatures, seen.alpn)
-            known = points.setdefault(point, (point, (place, seen), {}))
-            known[2].setdefault(seen.sni or None, (place, seen))
-    return list(points.values())
+class _Accepted:
+    """What one server accepted, as far as it is known: its distinct points, each with the first sighting of it, whatever the name and by name.
+
+    It grows with what the recording shows of its server. Made anew for each profile it took a fifth of the time to a refused hello's
+    verdict, for a profile is a new one with each thing learned.
+    """
+
+    def __init__(self) -> None:
+        self.completed: tuple[Seen, ...] = ()  # what it was made of
+        self._points: dict[Point, tuple[_Placed, dict[str | None, _Placed]]] = {}
+        self._beside: dict[Offer, list[_Beside]] = {}  # few makes of client call one server
+
+    def grow(self, completed: tuple[Seen, ...]) -> None:
+        """Take in what was seen since; ``completed`` begins with what was seen before."""
+        for place, seen in enumerate(completed[len(self.completed) :], len(self.completed)):
+            if seen.offered_versions:
+                signatures = _kinds(seen.offered_signature_algorithms) & _USUAL
+                point = _new(Point, (seen.version, seen.cipher_suite, seen.group, signatures, seen.alpn))
+                known = self._points.get(point)
+                if known is None:
+                    known = self._points[point] = ((place, seen), {})
+                    self._beside.clear()
+                known[1].setdefault(seen.sni or None, (place, seen))
+        self.completed = completed
+
+    def beside(self, offer: Offer) -> list[_Beside]:
+        """The points, each with what differs from it in the offer; none where nobody got through of whom the offer is known."""
+        found = self._beside.get(offer)
+        if found is None:
+            if len(self._beside) >= _MOST_OFFERS:
+                self._beside.clear()
+            found = self._beside[offer] = [(differences(offer, point), first, by_name) for point, (first, by_name) in self._points.items()]
+        return found
+
+
+_MOST_SERVERS = 2048
+_servers: dict[Endpoint, _Accepted] = {}
+
+
+def _accepted(completed: tuple[Seen, ...]) -> _Accepted:
+    """What the server of these handshakes accepted in them."""
+    server = completed[0].server
+    known = _servers.get(server)
+    if known is not None:
+        if known.completed is completed:
+            return known
+        if known.completed == completed[: len(known.completed)]:  # they are the same values, which is seen at once
+            known.grow(completed)
+            return known
+    if len(_servers) >= _MOST_SERVERS:
+        _servers.clear()
+    made = _servers[server] = _Accepted()
+    made.grow(completed)
+    return made
 
 
 @lru_cache(maxsize=4096)

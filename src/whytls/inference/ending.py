@@ -21,6 +21,8 @@ own. The server judges the client's certificate only then: an alert that is its 
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from whytls.inference.hidden_alert import is_hidden_alert, opened
 from whytls.inference.late_rejection import traffic
 from whytls.model import Ending, EndingKind, Event, Handshake, Phase, Side
@@ -35,7 +37,7 @@ _WARNINGS_THAT_END = frozenset({CLOSE_NOTIFY, 90})  # close_notify, user_cancele
 
 def ending_of(handshake: Handshake) -> Ending:
     """Read the ending off a handshake's events. Pure; costs one pass over the events."""
-    phase, terminal = _remembered_course(handshake)
+    phase, terminal, places = _remembered_course(handshake)
     if phase == "finished":
         late = _after_finish(handshake)
         if late is not None:
@@ -43,21 +45,25 @@ def ending_of(handshake: Handshake) -> Ending:
     if terminal is None:
         return _unended(handshake, phase)
     index, how = terminal
-    event = handshake.events[index]
+    events = handshake.events
+    event = events[index]
     if how == "foreign":
         return _foreign(handshake, phase, index)
     alert = event.value.description if isinstance(event.value, Alert) else None
-    owed = _owing_side(handshake, phase)
-    waited = event.time - _last_word(handshake, index)
-    closings = _closings(handshake, index, event.sender)
-    if how in ("fin", "rst", "close-notify") and owed is not None and owed != event.sender and waited >= SILENCE:
-        return Ending(phase, "silence", owed, closings, delay=waited)
+    waited = event.time - events[index - 1].time if index else 0  # since the last event before it
+    closings = tuple([events[place] for place in places])
+    if waited >= SILENCE and how in ("fin", "rst", "close-notify"):
+        owed = _owing_side(handshake, phase)
+        if owed is not None and owed != event.sender:
+            return _new(Ending, (phase, "silence", owed, closings, None, waited))
     if phase == "tcp" and how == "rst" and event.sender == "server" and not handshake.transport.syn_ack_seen:
         return Ending(phase, "refused", "server", (event,), delay=waited)
-    return Ending(phase, how, event.sender, closings, alert, waited)
+    return _new(Ending, (phase, how, event.sender, closings, alert, waited))
 
 
-_Course = tuple[Phase, tuple[int, EndingKind] | None]  # whose turn it was; index and kind of the first terminal event
+_new = tuple.__new__
+# Whose turn it was; index and kind of the first terminal event; and the indices of what closes with it.
+_Course = tuple[Phase, tuple[int, EndingKind] | None, tuple[int, ...]]
 _MOST_COURSES = 4096
 _SPEAKING = frozenset(("alert", "encrypted"))  # events whose value says how it went
 _courses: dict[tuple[object, ...], _Course] = {}
@@ -65,19 +71,25 @@ _courses: dict[tuple[object, ...], _Course] = {}
 
 def _remembered_course(handshake: Handshake) -> _Course:
     """How far it came and what ended it. Where the client sent nothing encrypted, which would count by its time, both follow from the
-    shape, the alerts, the sizes of the server's records and which hellos were read; few such courses are ever seen."""
-    shape = handshake.shape
+    shape, the alerts, the sizes and places of the server's records and which hellos were read; few such courses are ever seen."""
+    shape, version, hello, retry, answer, resumed, transport = _told_by(handshake)
     if not shape or "D" in shape:
         return _course(handshake)
-    alerts = tuple([e[4] for e in handshake.events if e[0] in _SPEAKING])
-    hellos = (handshake.client_hello is None, handshake.hello_retry_request is None, handshake.server_hello is None)
-    key = (shape, alerts, handshake.version, hellos, handshake.resumed, handshake.transport.initiator)
+    events = handshake.events
+    alerts = tuple([e[4] for e in events if e[0] in _SPEAKING])
+    places = tuple([e[0] for e in events]) if "d" in shape else len(events)  # a row of records is one letter, however many they are
+    key = (shape, alerts, places, version, hello is None, retry is None, answer is None, resumed, transport.initiator)
     course = _courses.get(key)
     if course is None:
         if len(_courses) >= _MOST_COURSES:
             _courses.clear()
         course = _courses[key] = _course(handshake)
     return course
+
+
+_told_by = itemgetter(*map(Handshake._fields.index, (
+    "shape", "version", "client_hello", "hello_retry_request", "server_hello", "resumed", "transport",
+)))  # fmt: skip
 
 
 def _course(handshake: Handshake) -> _Course:
@@ -89,7 +101,7 @@ def _course(handshake: Handshake) -> _Course:
         if how == "hidden-alert" and event.sender == "server" and phase == "client-turn":
             phase = "server-flight"  # in place of the rest of its flight: the client had not spoken yet
         phase = _by_certificate(handshake, index, phase, event.value.description if isinstance(event.value, Alert) else None)
-    return phase, terminal
+    return phase, terminal, _closings(handshake.events, terminal[0]) if terminal is not None else ()
 
 
 def _by_certificate(handshake: Handshake, index: int, phase: Phase, alert: int | None) -> Phase:
@@ -116,7 +128,8 @@ def _after_finish(handshake: Handshake) -> Ending | None:
     if close is None or close.kind != "encrypted" or is_hidden_alert(handshake, close):
         return None
     index = handshake.events.index(close)
-    return Ending("finished", "close-notify", close.sender, _closings(handshake, index, close.sender))
+    closings = tuple([handshake.events[place] for place in _closings(handshake.events, index)])
+    return Ending("finished", "close-notify", close.sender, closings)
 
 
 def phase_of(handshake: Handshake) -> Phase:
@@ -234,21 +247,15 @@ def _answer_in_plain_text(handshake: Handshake, index: int) -> int | None:
     return next((place for place, e in later if e.sender == "server" and e.kind == "foreign"), None)
 
 
-def _closings(handshake: Handshake, index: int, side: Side) -> tuple[Event, ...]:
-    """The terminal event, and up to three closing events of the same side behind it: they belong to the same decision."""
-    events = handshake.events
-    found = [events[index]]
-    for event in events[index + 1 :]:
+def _closings(events: tuple[Event, ...], index: int) -> tuple[int, ...]:
+    """The terminal event, and up to three closing events of the same side behind it, by their indices: they belong to the same decision."""
+    found, side = [index], events[index].sender
+    for place, event in enumerate(events[index + 1 :], index + 1):
         if event.sender == side and (event.kind in ("fin", "rst") or (event.kind == "alert" and _ends(event))):
-            found.append(event)
+            found.append(place)
             if len(found) == 4:
                 break
     return tuple(found)
-
-
-def _last_word(handshake: Handshake, index: int) -> int:
-    """Time of the last event before the terminal one (its own time where it is the first)."""
-    return handshake.events[index - 1].time if index else handshake.events[index].time
 
 
 def _owing_side(handshake: Handshake, phase: Phase) -> Side | None:

@@ -27,6 +27,7 @@ class Gateways:
         self._lately: dict[tuple[str, str], int] = {}  # client and server address → when they were noted last
         self._served: dict[str, dict[str, int]] = {}  # server address → client addresses, and when last
         self._called: dict[str, dict[str, int]] = {}  # client address → server addresses, and when last
+        self._both: set[str] = set()  # addresses of both; most recordings have none
 
     def learn(self, seen: Seen | Met) -> None:
         """Take one connection in."""
@@ -39,6 +40,10 @@ class Gateways:
         self._lately[pair] = now
         _note(self._served, server, client, now)
         _note(self._called, client, server, now)
+        if server in self._called and server in self._served:
+            self._both.add(server)
+        if client in self._served and client in self._called:
+            self._both.add(client)
 
     def note(self, passed: Passed) -> None:
         """Take a connection in on which requests came to a machine that calls others itself."""
@@ -72,14 +77,14 @@ class Gateways:
 
     def is_gateway(self, address: str) -> bool:
         """Whether the address served one machine and called another at the same time."""
-        served, called = self._served.get(address), self._called.get(address)
-        if not served or not called:
+        if address not in self._both:
             return False
+        served, called = self._served[address], self._called[address]
         return any(client != server and abs(when - other) <= APART for client, when in served.items() for server, other in called.items())
 
     def hop(self, client: Endpoint, server: Endpoint) -> Hop:
         """The hop of a connection: to a gateway is northbound, from one southbound."""
-        if client.address == server.address:
+        if not self._both or client.address == server.address:
             return "direct"
         if self.is_gateway(server.address):
             return "northbound"

@@ -25,12 +25,12 @@ def refused_for(
     weight = weigh(refusal, dimension)
     if weight is None:
         return Silent()
-    event = handshake.first("client-hello")
-    line = (Evidence(offered, event.frames if event else (), handshake.file),) if offered else ()
+    hello = describe_hello(handshake, context)
+    line = (_new(Evidence, (offered, hello.frames, handshake.file, None, None)),) if offered else ()
     return _new(Finding, (
         "server",
         context.ending.events,
-        (describe_hello(handshake, context), *line, *proof, *quote_ending(context), *weight.evidence),
+        (hello, *line, *proof, *quote_ending(context), *weight.evidence),
         "proven" if proof else weight.confidence,
         facts or {},
         weight.assumptions,

@@ -24,10 +24,10 @@ from functools import lru_cache
 from typing import get_args
 
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
-from whytls.inference.memo import remembered
+from whytls.inference.memo import Same, remembered
 from whytls.inference.offer import Narrowness, restrictions
 from whytls.inference.replayed import evidence_of, mended_by
-from whytls.model import Confidence, Context, Evidence, Handshake, Replayed
+from whytls.model import Confidence, Context, Evidence, Handshake, Replayed, Seen
 from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
 from whytls.wire.registry import group_name, suite_name, version_name
@@ -91,10 +91,10 @@ def hello_refusal(handshake: Handshake, context: Context) -> Refusal | None:
         return None
     near, narrow = nearest(hello, context.server_profile), restrictions(hello)
     differs = near.differences if near is not None else None
-    grounds = _Grounds(ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, not handshake.coverage.server_gap)
-    if replayed is not None:
-        grounds = grounds._replace(mended=replayed.dimensions, certain=replayed.certain)
-    return Refusal(hello, ending.alert, narrow, near, *_weights(grounds), replayed, handshake.server_hello is not None)
+    first_word = not handshake.coverage.server_gap
+    mended, certain = (None, False) if replayed is None else (replayed.dimensions, replayed.certain)
+    grounds = _new(_Grounds, (ending.alert, differs, narrow, bool(hello.server_name), hello.max_version, first_word, mended, certain))
+    return _new(Refusal, (hello, ending.alert, narrow, near, *_weights(grounds), replayed, handshake.server_hello is not None))
 
 
 _WAYS = ("alert", "hidden-alert", "fin", "rst", "close-notify")
@@ -108,8 +108,7 @@ def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
         return weight._replace(evidence=evidence_of(refusal.replayed))
     if weight is None or weight.why != "counterfactual" or refusal.nearest is None:
         return weight
-    seen = refusal.nearest.seen
-    return weight._replace(evidence=(Evidence(_accepted_text(refusal.nearest), (seen.frame,), seen.file),))
+    return _new(Weight, (weight.confidence, weight.assumptions, _accepted(Same(refusal.nearest.seen)), weight.why))
 
 
 class _Grounds(NamedTuple):
@@ -199,13 +198,15 @@ def _by_others(grounds: _Grounds, differences: frozenset[Dimension], dimension: 
     return Weight("likely", doubts, (), "counterfactual")
 
 
-def _accepted_text(near: Counterfactual) -> str:
-    seen = near.seen
+@lru_cache(maxsize=1024)  # one sighting is the nearest to many hellos that were refused
+def _accepted(same: Same) -> tuple[Evidence, ...]:
+    seen: Seen = same.value
     name = f"which named {seen.sni}" if seen.sni else "which sent no server_name"
     chosen = [version_name(seen.version)] if seen.version else []
     chosen += [suite_name(seen.cipher_suite)] if seen.cipher_suite else []
     chosen += [group_name(seen.group)] if seen.group else []
-    return f"the same server accepted {', '.join(chosen) or 'a handshake'} from {seen.client.address}, {name}"
+    text = f"the same server accepted {', '.join(chosen) or 'a handshake'} from {seen.client.address}, {name}"
+    return (Evidence(text, (seen.frame,), seen.file),)
 
 
 def _by_default(grounds: _Grounds, dimension: Dimension) -> Weight | None:

@@ -1,14 +1,15 @@
-"""Remembering what was worked out of the handshake in hand: some twenty causes ask the same question of it, one after the other.
+"""Remembering what was worked out: of the handshake in hand, for some twenty causes ask the same question of it, one after the other
+(``remembered``); and of a value that is large or no key by itself, but one for many handshakes (``Same``).
 
-The handshake is compared by identity, not by value (hashing one costs more than the answers do), and is held as long as the answer
-is, so that its identity cannot be taken by another object in the meantime.
+Both are compared by identity, not by value (hashing one costs more than the answers do), and are held as long as the answer is, so that
+their identity cannot be taken by another object in the meantime.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 _Given = ParamSpec("_Given")
 _Answer = TypeVar("_Answer")
@@ -37,3 +38,18 @@ def remembered(function: Callable[_Given, _Answer]) -> Callable[_Given, _Answer]
         return said
 
     return asked
+
+
+class Same:
+    """A value as a key that is compared by identity."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is Same and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)

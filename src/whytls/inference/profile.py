@@ -28,9 +28,11 @@ class Profiles:
     def learn(self, seen: Seen) -> None:
         """Take one sighting in; sightings that tell nothing new are dropped."""
         mark = _mark(seen)
-        for entry in (_entry(self._servers, seen.server), _entry(self._clients, seen.client.address)):
-            if entry is not None:
-                entry.learn(seen, mark)
+        server, client = _entry(self._servers, seen.server), _entry(self._clients, seen.client.address)
+        if server is not None:
+            server.learn(seen, mark)
+        if client is not None:
+            client.learn(seen, mark)
 
     def is_full(self, client: str, server: Endpoint, *, completed: bool) -> bool:
         """Whether nothing more is kept of either end of such a handshake."""
@@ -62,11 +64,12 @@ def _entry(book: dict[_Key, _Entry], key: _Key) -> _Entry | None:
 
 
 class _Entry:
-    __slots__ = ("client", "completed", "failed", "snapshot")
+    __slots__ = ("client", "completed", "failed", "shown", "snapshot")
 
     def __init__(self) -> None:
         self.completed: dict[tuple[object, ...], Seen] = {}
         self.failed: dict[tuple[object, ...], Seen] = {}
+        self.shown: tuple[Seen, ...] = ()  # the completed ones, one value for as long as there is none to add
         self.snapshot: ServerProfile | None = None
         self.client: ClientProfile | None = None
 
@@ -76,14 +79,19 @@ class _Entry:
             kept[mark] = seen
             self.snapshot = self.client = None
 
+    def all_completed(self) -> tuple[Seen, ...]:
+        if len(self.shown) < len(self.completed):
+            self.shown = tuple(self.completed.values())
+        return self.shown
+
     def client_profile(self) -> ClientProfile:
         if self.client is None:
-            self.client = ClientProfile(tuple(self.completed.values()), tuple(self.failed.values()))
+            self.client = ClientProfile(self.all_completed(), tuple(self.failed.values()))
         return self.client
 
     def server_profile(self) -> ServerProfile:
         if self.snapshot is None:
-            completed, failed = tuple(self.completed.values()), tuple(self.failed.values())
+            completed, failed = self.all_completed(), tuple(self.failed.values())
             speaks = bool(completed) or any(s.version is not None for s in failed)
             self.snapshot = ServerProfile(completed, failed, speaks_tls=speaks)
         return self.snapshot

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from whytls.inference.ending import SILENCE
-from whytls.inference.memo import remembered
+from whytls.inference.memo import Same, remembered
 from whytls.model import Context, Event, EventKind, Evidence, Handshake, Hop, Side
 from whytls.wire.message import Alert, EncryptedRecord
 from whytls.wire.registry import alert_name, version_name
@@ -48,12 +48,19 @@ def _alert_text(sender: Side, alert: Alert | None, hop: Hop) -> str:
 
 def quote_event(event: Event, context: Context) -> Evidence:
     """The evidence line that quotes one event of an ending as it stood on the wire."""
-    if event.kind == "alert":
-        text = fatal_alert_text(event, context)
+    kind, sender, frame, _, value, _, _, file = event
+    if kind == "alert":
+        text = _alert_text(sender, value if isinstance(value, Alert) else None, context.hop)
+    elif kind == "encrypted":
+        text = f"{side_name(sender, context)} {_sent(event)}"
     else:
-        what = _DID.get(event.kind) or (_sent(event) if event.kind == "encrypted" else f"sent {event.kind}")
-        text = f"{side_name(event.sender, context)} {what}"
-    return _new(Evidence, (text, (event.frame,), event.file, None, None))
+        text = _event_text(kind, sender, context.hop)
+    return _new(Evidence, (text, (frame,), file, None, None))
+
+
+@lru_cache(maxsize=256)
+def _event_text(kind: EventKind, sender: Side, hop: Hop) -> str:
+    return f"{_NAMES.get((hop, sender), sender)} {_DID.get(kind) or f'sent {kind}'}"
 
 
 def _sent(event: Event) -> str:
@@ -95,7 +102,7 @@ _DID: dict[EventKind, str] = {
 @remembered
 def quote_ending(context: Context, limit: int = 3) -> tuple[Evidence, ...]:
     """The ending quoted, at most ``limit`` events of it."""
-    return tuple(quote_event(e, context) for e in context.ending.events[:limit])
+    return tuple([quote_event(e, context) for e in context.ending.events[:limit]])
 
 
 def listed(names: Sequence[str], most: int) -> str:
@@ -110,24 +117,34 @@ def describe_hello(handshake: Handshake, context: Context) -> Evidence:
     hello, event = handshake.client_hello, handshake.first("client-hello")
     if hello is None or event is None:
         return Evidence("no ClientHello was captured")
-    name = f"server_name {hello.server_name}" if hello.server_name else "no server_name"
-    many = f"{len(hello.cipher_suites)} cipher suite{'s' if len(hello.cipher_suites) != 1 else ''}"
-    versions = hello.versions
+    text = _hello_text(hello.versions, bool(hello.supported_versions), len(hello.cipher_suites), hello.server_name)
+    return _new(Evidence, (text, event.frames, event.file, None, None))
+
+
+@lru_cache(maxsize=1024)
+def _hello_text(versions: tuple[int, ...], all_named: bool, suites: int, server_name: str | None) -> str:
+    name = f"server_name {server_name}" if server_name else "no server_name"
+    many = f"{suites} cipher suite{'s' if suites != 1 else ''}"
     offered = version_name(versions[0])
-    if hello.supported_versions and len(versions) > 1:
+    if all_named and len(versions) > 1:
         offered = f"{version_name(versions[-1])} to {version_name(versions[0])}"
-    return Evidence(f"ClientHello {offered}, {many}, {name}", event.frames, event.file)
+    return f"ClientHello {offered}, {many}, {name}"
 
 
 def describe_defect(defect: Defect, chain: tuple[bytes, ...], whose: Side, at: int, context: Context) -> str:
     """What is wrong with which certificate at that time (nanoseconds since 1970), with the values that show it."""
+    return _described(Same(defect), chain, side_name(whose, context), at // _MINUTE)
+
+
+@lru_cache(maxsize=1024)  # a server shows one chain, whose defects are found once, to all whom it fails with
+def _described(same: Same, chain: tuple[bytes, ...], owner: str, minute: int) -> str:
     from whytls.pki.certificate import read
 
+    defect: Defect = same.value
     index = defect.index
     place = f"certificate {index + 1} of {len(chain)}" if index is not None and len(chain) > 1 else "certificate"
     name = read(chain[index]).subject if index is not None and index < len(chain) else ""
-    owner = side_name(whose, context)
-    words = _words(defect.slug, {**defect.facts, "at": at}, defect.detail)
+    words = _words(defect.slug, {**defect.facts, "at": minute * _MINUTE}, defect.detail)
     return f"{owner}'s {place}{f' ({name})' if name else ''} {words}"
 
 
@@ -186,7 +203,10 @@ def _value(key: str, value: object) -> str:
 
 def day(nanoseconds: int) -> str:
     """A time as people write it: 2026-11-23 14:05 UTC."""
-    return _minute(nanoseconds // (60 * 10**9))
+    return _minute(nanoseconds // _MINUTE)
+
+
+_MINUTE = 60 * 10**9  # nanoseconds; no text here is finer
 
 
 @lru_cache(maxsize=256)
