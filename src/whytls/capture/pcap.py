@@ -36,6 +36,14 @@ class Readable(Protocol):
         ...
 
 
+class Stamp(NamedTuple):
+    """A time as it stands in front of a packet: ``seconds, fraction = read(buf, start - back)``, the fraction in ``unit`` nanoseconds."""
+
+    read: Callable[[bytes, int], tuple[int, int]]
+    back: int
+    unit: int
+
+
 class Run(NamedTuple):
     """Packets of one link type that lie in one buffer: packet i is ``buf[starts[i]:ends[i]]``."""
 
@@ -46,6 +54,7 @@ class Run(NamedTuple):
     when: Clock  # when(buf, starts[i]): nanoseconds since 1970
     orig: Clock  # orig(buf, starts[i]): the packet's length on the wire
     frames: Sequence[int] | None = None  # None: one more for each packet; else each packet's number (pcapng)
+    stamp: Stamp | None = None  # what ``when`` does, for a loop that cannot afford the call; None: it is not as simple
 
 
 def exactly(file: Readable, n: int) -> bytes:
@@ -84,7 +93,7 @@ def runs(file: Readable, magic: bytes) -> Iterator[Run]:
     if len(header) < 20:
         raise DamagedInput("the file ends inside its header", offset=4 + len(header))
     link = struct.unpack_from(order + "I", header, 16)[0] & 0xFFFF  # the bits above tell of frame check sequences
-    when, orig = _clocks(order, unit, skip)
+    stamp, when, orig = _clocks(order, unit, skip)
     caplen = struct.Struct(order + "8xI").unpack_from
     buf, seen, need = b"", 24, 1
     while len(more := gather(file, need)) >= need:
@@ -110,7 +119,7 @@ def runs(file: Readable, magic: bytes) -> Iterator[Run]:
             off = starts[sound] - skip
             del starts[sound:], ends[sound:]
         if starts:
-            yield Run(buf, starts, ends, link, when, orig)
+            yield Run(buf, starts, ends, link, when, orig, None, stamp)
         seen += off
         if damaged:
             raise DamagedInput("no packet record stands here", offset=seen)
@@ -123,12 +132,12 @@ def runs(file: Readable, magic: bytes) -> Iterator[Run]:
         raise DamagedInput("the last record is cut short", offset=seen)
 
 
-def _clocks(order: str, unit: int, skip: int) -> tuple[Clock, Clock]:
+def _clocks(order: str, unit: int, skip: int) -> tuple[Stamp, Clock, Clock]:
     """How to read the time and the original length from a record's header, which ends where its packet starts."""
-    stamp, length = struct.Struct(order + "II").unpack_from, struct.Struct(order + "I").unpack_from
+    read, length = struct.Struct(order + "II").unpack_from, struct.Struct(order + "I").unpack_from
 
     def when(buf: bytes, start: int) -> int:
-        sec, fraction = stamp(buf, start - skip)
+        sec, fraction = read(buf, start - skip)
         time: int = sec * 1_000_000_000 + fraction * unit
         return time
 
@@ -136,7 +145,7 @@ def _clocks(order: str, unit: int, skip: int) -> tuple[Clock, Clock]:
         bytes_on_wire: int = length(buf, start - skip + 12)[0]
         return bytes_on_wire
 
-    return when, orig
+    return Stamp(read, skip, unit), when, orig
 
 
 def _sound(buf: bytes, starts: list[int], order: str, unit: int, skip: int) -> int:

@@ -35,7 +35,7 @@ from struct import Struct
 
 from whytls.capture import ip
 from whytls.capture.flow import FLOW_COST, OVERHEAD, Datagram, Direction, Flow, Numbering
-from whytls.capture.pcap import Clock, Run
+from whytls.capture.pcap import Clock, Run, Stamp
 from whytls.capture.prelude import FOREIGN, STARTS_MIDWAY, TLS, answers_plain_request, begins_midway, opening
 from whytls.capture.tcp import BEHIND, SYN, UNREACHABLE, WRAP
 from whytls.capture.tunnel import PORTS as TUNNEL_PORTS
@@ -103,7 +103,7 @@ class Sieve:
         if file != self._file:
             self._file, self._before = file, self._order
             self.numbering.begin(file, self._order)
-        buf, starts, ends, link, when, _, frames = run
+        buf, starts, ends, link, when, _, frames, stamp = run
         if not starts:
             return
         orders: Sequence[int]
@@ -111,18 +111,19 @@ class Sieve:
             orders = range(self._order + 1, self._order + 1 + len(starts))
         else:
             orders = [self._before + frame for frame in frames]
-        self._walk(buf, zip(orders, starts, ends, strict=False), link, when)
+        self._walk(buf, zip(orders, starts, ends, strict=False), link, when, stamp)
         self._order = orders[-1]
         self.packets += len(starts)
         self._tidy(when(buf, starts[-1]))
 
-    def _walk(self, buf: bytes, packets: Iterable[tuple[int, int, int]], link: int, when: Clock) -> None:
+    def _walk(self, buf: bytes, packets: Iterable[tuple[int, int, int]], link: int, when: Clock, stamp: Stamp | None) -> None:
         """The loop itself. Fast for what is common; _elsewhere finds TCP in all the rest."""
         live, began, head4, held = self.live.get, self.done.get, _TYPED_HEAD4, 0
         framed = link in FRAMED
         skip, at = FRAMED.get(link, (0, 0))
         plain = framed or link in RAW_IP
         usual = at == -2  # the ethertype stands straight in front of IP
+        read, back, unit = stamp or (None, 0, 0)
         for order, start, end in packets:
             b, p, t = buf, start + skip, 0
             # 1. where TCP stands, and the key of the flow's direction
@@ -162,33 +163,42 @@ class Sieve:
             if stop <= t:
                 stop = end  # segmentation offload: the length is not filled in
             length = stop - data
-            if not bits & 7:
-                if length <= 0:
-                    if direction is not None:
-                        if direction.acked < 0:
-                            direction.acked = ack
-                            if direction.other.base < 0:
-                                self._begins(direction, seq, ack)
-                        elif (ack - direction.acked) & WRAP < BEHIND:
-                            direction.acked = ack
-                    continue
-                # 3. keep it: at once what plainly continues a flow, the rest with care
-                if direction is None:
-                    if data >= end or b[data] not in STARTS_MIDWAY:
-                        continue  # the middle of what is not TLS
-                elif seq == direction.next and stop <= end and (
-                    direction.kind > 0 or (direction.kind < 0 and self._greets(direction, seq, b[data:stop]))
-                ):
-                    direction.next = (seq + length) & WRAP
-                    direction.size += length
-                    kept = direction.packets
-                    kept.append((order, when(buf, start), bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, b[data:stop], length, ident))
-                    held += length + OVERHEAD
-                    if direction.size >= LIMIT or len(kept) > MAX_PACKETS:
-                        self._decide(direction.flow)  # past any handshake
-                    continue
-            elif direction is None and not bits & SYN and (data >= end or b[data] not in STARTS_MIDWAY):
+            if length <= 0 and not bits & 7:
+                if direction is not None:
+                    if direction.acked < 0:
+                        direction.acked = ack
+                        if direction.other.base < 0:
+                            self._begins(direction, seq, ack)
+                    elif (ack - direction.acked) & WRAP < BEHIND:
+                        direction.acked = ack
                 continue
+            if direction is None and not bits & SYN and (data >= end or b[data] not in STARTS_MIDWAY):
+                continue  # the middle of what is not TLS
+            # 3. keep it: at once what plainly continues a flow, the rest with care
+            if read is None:
+                time = when(buf, start)
+            else:
+                seconds, fraction = read(buf, start - back)
+                time = seconds * 1_000_000_000 + fraction * unit
+            if direction is not None and seq == direction.next and stop <= end:
+                if not bits & 7:
+                    if direction.kind > 0 or (direction.kind < 0 and self._greets(direction, seq, b[data:stop])):
+                        direction.next = (seq + length) & WRAP
+                        direction.size += length
+                        kept = direction.packets
+                        kept.append((order, time, bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, b[data:stop], length, ident))
+                        held += length + OVERHEAD
+                        if direction.size >= LIMIT or len(kept) > MAX_PACKETS:
+                            self._decide(direction.flow)  # past any handshake
+                        continue
+                elif length <= 0 and not bits & SYN and direction.other.base >= 0:  # a FIN or RST in its place
+                    direction.next = (seq + (bits & 1)) & WRAP
+                    direction.signals.append((order, time, bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, b"", 0, ident))
+                    held += OVERHEAD
+                    self._closing(direction, bits, time)
+                    if len(direction.signals) > MAX_PACKETS:
+                        self._decide(direction.flow)
+                    continue
             payload = b[data : stop if stop < end else end]
             if length < 0:
                 length = 0
@@ -203,22 +213,12 @@ class Sieve:
                     direction.sure = True
                     if bits & 0x14 == 0x10 and direction.other.base < 0:
                         self._begins(direction, seq, ack)
-                    direction.signals.append((order, when(buf, start), bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, payload, length, ident))
+                    direction.signals.append((order, time, bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, payload, length, ident))
                     held += OVERHEAD
                     if bits & 5:
-                        self._closing(direction, bits, direction.signals[-1][1])
+                        self._closing(direction, bits, time)
                     continue
-            elif seq == direction.next and not length and bits & 7 and direction.other.base >= 0:  # a FIN or RST in its place
-                direction.next = (seq + (bits & 1)) & WRAP
-                time = when(buf, start)
-                direction.signals.append((order, time, bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, payload, 0, ident))
-                held += OVERHEAD
-                self._closing(direction, bits, time)
-                if len(direction.signals) > MAX_PACKETS:
-                    self._decide(direction.flow)
-                continue
             if self._takes(direction, bits, seq, ack, payload, length):
-                time = when(buf, start)
                 packet = (order, time, bits & 0xFF, seq, ack, carriage >> 8 & 0xFF, payload, length, ident)
                 if length:
                     direction.packets.append(packet)
