@@ -286,9 +286,9 @@ class Reading:
         closing: list[Event] = []
         side: Side = "client"
         for packets in self.signals:
-            for packet in packets[:MOST_CLOSINGS]:
-                order, time, flags = packet[:3]
-                event = _new(Event, (_KINDS[flags & _SPECIAL], side, order, time, None, 0, 0, file))
+            for packet in packets if len(packets) <= MOST_CLOSINGS else packets[:MOST_CLOSINGS]:
+                flags = packet[FLAGS]
+                event = _new(Event, (_KINDS[flags & _SPECIAL], side, packet[ORDER], packet[TIME], None, 0, 0, file))
                 if flags & SYN:
                     opening.append(event)
                 else:

@@ -281,9 +281,7 @@ class Sieve:
             other.base = other.next = ack
             other.sure = answers
         live, done = self.live, self.done
-        live.pop(key, None)
-        live.pop(peer, None)  # so that the pair moves to the young end of the table
-        live[key], live[peer] = mine, other
+        live[key], live[peer] = mine, other  # at the young end of the table: an older flow of the pair has been taken out
         done.pop(key, None)
         done.pop(peer, None)
         self.flows += 1
@@ -295,7 +293,7 @@ class Sieve:
         if callees is None:
             if len(self.calls) < MOST_CALLERS:
                 self.calls[caller] = [callee]
-        elif callee not in callees and len(callees) < MOST_CALLEES:
+        elif len(callees) < MOST_CALLEES and callee not in callees:
             callees.append(callee)
 
     def _begins(self, direction: Direction, seq: int, ack: int) -> None:
