@@ -28,7 +28,7 @@ from whytls.capture.tcp import (
     stream,
     without_copies,
 )
-from whytls.capture.transport import answers_more_than_a_syn, is_cut, transport_of
+from whytls.capture.transport import answers_more_than_a_syn, is_cut, signs_of, transport_of
 from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Met, Passed, Prelude, Seen, Side
 from whytls.wire.message import Alert, Certificate, ClientHello, ServerHello, ServerKeyExchange, read
 from whytls.wire.record import looks_like_tls, split
@@ -111,8 +111,9 @@ class Reading:
         if not opening:
             started_at = self.begun
         quiet = max(self.flow.until - ended_at, 0)
-        coverage = self._coverage(client, server)
-        transport = transport_of(self)
+        signs, replied = signs_of(self.signals[0]), signs_of(self.signals[1])
+        coverage = self._coverage(client, server, signs.flags, replied.flags)
+        transport = transport_of(self, signs, replied)
         # Asked and not answered yet is no refusal: the recording may end there.
         refused = self.found is not None and not self.found.upgraded and (self.found.refusal is not None or bool(closing))
         about = _new(Circumstances, (self.flow.midway, self.flow.evicted, coverage.client, coverage.server, refused, quiet))
@@ -296,13 +297,13 @@ class Reading:
             side = "server"
         return opening, closing
 
-    def _coverage(self, client: Lane, server: Lane) -> Coverage:
+    def _coverage(self, client: Lane, server: Lane, of_client: int, of_server: int) -> Coverage:
         a, b = self.client_stream, self.server_stream
         start = not self.flow.midway or (client.client_hello is not None and not client.lost)
         sent, answered = self.packets
         signals, replies = self.signals
-        client_gap = bool(a.gaps) or client.lost or is_cut(a, signals, self.server, replies, answered)
-        server_gap = bool(b.gaps) or server.lost or is_cut(b, replies, self.client, signals, sent)
+        client_gap = bool(a.gaps) or client.lost or is_cut(a, signals, of_client, self.server, replies, answered)
+        server_gap = bool(b.gaps) or server.lost or is_cut(b, replies, of_server, self.client, signals, sent)
         server_gap = server_gap or (not self.flow.midway and not answered and answers_more_than_a_syn(replies))
         holes = client_gap or server_gap or self.flow.evicted
         if start and not holes and not a.contradiction and not b.contradiction and self.signals[0] and self.signals[1]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from whytls.capture.flow import Direction
 from whytls.capture.tcp import ACK, ACKED, BEHIND, FIN, FLAGS, LENGTH, ORDER, PAYLOAD, RST, SEQ, SYN, TTL, UNREACHABLE, WRAP, Packet, Stream, position
 from whytls.model import Side, Transport
+from whytls.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from whytls.capture.assemble import Reading
@@ -18,8 +19,35 @@ _new = tuple.__new__
 TTL_STEP = 1  # routes of one side differ by so much without meaning anything
 
 
-def transport_of(reading: Reading) -> Transport:
-    """The facts of TCP of a flow whose sides are told apart."""
+class Signs(NamedTuple):
+    """What the SYNs, FINs and RSTs of one side show, read in one pass."""
+
+    flags: int  # of all of them
+    syns: int
+    ttl: int  # of the first SYN
+    fin: Packet | None  # the first
+    close: Packet | None  # the first FIN or RST
+
+
+def signs_of(signals: list[Packet]) -> Signs:
+    """The signs of a side's signals."""
+    flags = syns = ttl = 0
+    fin = close = None
+    for packet in signals:
+        own = packet[FLAGS]
+        flags |= own
+        if own & SYN:
+            ttl = ttl if syns else packet[TTL]
+            syns += 1
+        if own & (FIN | RST):
+            close = close or packet
+            if own & FIN and fin is None:
+                fin = packet
+    return _new(Signs, (flags, syns, ttl, fin, close))
+
+
+def transport_of(reading: Reading, client: Signs, server: Signs) -> Transport:
+    """The facts of TCP of a flow whose sides are told apart, and whose signals were read."""
     a, b = reading.client_stream, reading.server_stream
     sent, answered = reading.packets
     signals, replies = reading.signals
@@ -30,14 +58,12 @@ def transport_of(reading: Reading) -> Transport:
         largest = max(unacked, default=0)
     if reading.flow.reset:
         reason = _foreign_reset(replies, answered, sent, b, "server") or _foreign_reset(signals, sent, answered, a, "client")
-    syns = [p for p in signals if p[FLAGS] & SYN]
-    syn_acks = [p for p in replies if p[FLAGS] & SYN]
-    first, second = (syn_acks, syns) if reading.swapped else (syns, syn_acks)
+    first, second = (server, client) if reading.swapped else (client, server)
     return _new(Transport, (
         "server" if reading.swapped else "client",
-        bool(first),
-        bool(second),
-        len(first),
+        first.syns > 0,
+        second.syns > 0,
+        first.syns,
         client_acked,
         _acked(reading.client, signals, sent, b),
         a.reach if a.ordered else a.recorded,
@@ -48,10 +74,10 @@ def transport_of(reading: Reading) -> Transport:
         bool(reason),
         reason,
         reading.copies,
-        syns[0][TTL] if syns else 0,
-        syn_acks[0][TTL] if syn_acks else 0,
-        _end_acked(reading),
-        _closed_unread(replies, a),
+        client.ttl,
+        server.ttl,
+        _end_acked(reading, client.fin, server.fin),
+        _closed_unread(server.close, a),
     ))  # fmt: skip
 
 
@@ -69,66 +95,63 @@ def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], ba
     if receiver.acked >= 0:
         most = (receiver.acked - base) & WRAP
         most = most if most < BEHIND else 0
-    for packet in (*signals, packets[-1]) if packets else signals:  # all signals: a RST that follows a FIN can come without a number
+    for packet in signals:  # all of them: a RST that follows a FIN can come without a number
         if packet[FLAGS] & ACK:
             ahead = (packet[ACKED] - base) & WRAP
             if most < ahead < BEHIND:
                 most = ahead
+    if packets and packets[-1][FLAGS] & ACK:
+        ahead = (packets[-1][ACKED] - base) & WRAP
+        if most < ahead < BEHIND:
+            most = ahead
     return most
 
 
-def _end_acked(reading: Reading) -> bool:
-    """Whether the first FIN was acknowledged by the other end, whose packets were recorded at least until then."""
-    fin = lane = None
-    for packets, stream in zip(reading.signals, (reading.client_stream, reading.server_stream), strict=True):
-        for packet in packets:
-            if packet[FLAGS] & FIN:
-                if fin is None or packet[ORDER] < fin[ORDER]:
-                    fin, lane = packet, stream
-                break
-    if fin is None or lane is None:
+def _end_acked(reading: Reading, own: Packet | None, replied: Packet | None) -> bool:
+    """Whether the first FIN (of these two, each the first of its side) was acknowledged by the other end, whose packets were recorded
+    at least until then."""
+    if own is not None and (replied is None or own[ORDER] < replied[ORDER]):
+        fin, lane, receiver, side = own, reading.client_stream, reading.server, 1
+    elif replied is not None:
+        fin, lane, receiver, side = replied, reading.server_stream, reading.client, 0
+    else:
         return False
     if lane.heard >= 0:
         return lane.heard > position(fin[SEQ], lane.base) + fin[LENGTH]
     base = lane.base if lane.base >= 0 else fin[SEQ]
-    side = 1 if lane is reading.client_stream else 0
-    receiver = reading.server if side else reading.client
     return _heard(receiver, reading.signals[side], reading.packets[side], base) > position(fin[SEQ], base) + fin[LENGTH]
 
 
-def _closed_unread(replies: list[Packet], lane: Stream) -> bool:
+def _closed_unread(close: Packet | None, lane: Stream) -> bool:
     """Whether the server closed or reset before a byte of the client had arrived: its first FIN or RST says so by its acknowledgement.
 
     Only a connection that is still known to its sender has a number to acknowledge. A RST without one (RFC 9293 section 3.5.2) was
     made from the very packet that it answers, by a filter on the way or a host that has forgotten the connection, and says nothing
     about what was read.
     """
-    if lane.base < 0 or not lane.reach:
+    if close is None or lane.base < 0 or not lane.reach:
         return False
-    close = next((p for p in replies if p[FLAGS] & (FIN | RST)), None)
-    return close is not None and bool(close[FLAGS] & ACK) and close[ACKED] == lane.base
+    return bool(close[FLAGS] & ACK) and close[ACKED] == lane.base
 
 
-def is_cut(lane: Stream, own: list[Packet], receiver: Direction, signals: list[Packet], packets: list[Packet]) -> bool:
+def is_cut(lane: Stream, own: list[Packet], flags: int, receiver: Direction, signals: list[Packet], packets: list[Packet]) -> bool:
     """Whether more of a stream was sent than was recorded: the other end acknowledged more, or its own RST stands behind more.
 
-    ``own`` are the SYNs, FINs and RSTs of its sender, the others are the other end's. A FIN counts as one byte.
+    ``own`` are the SYNs, FINs and RSTs of its sender, ``flags`` those of all of them, the others are the other end's. A FIN counts as
+    one byte.
     """
     base = lane.base
     if base < 0:  # nothing of it was recorded; where it began, the answer to its SYN says
         base = next((p[ACKED] for p in signals if p[FLAGS] & (SYN | ACK) == SYN | ACK), -1)
     if base < 0 or lane.reach >= _KEPT:
         return False
-    ends = 0
-    for packet in own:
-        ends |= packet[FLAGS]
-    known = lane.reach + (ends & FIN)
+    known = lane.reach + (flags & FIN)
     heard = _heard(receiver, signals, packets, base)
     if base == lane.base:
         lane.heard = heard
     if heard > known:
         return True
-    return bool(ends & RST) and any(p[FLAGS] & RST and known < (p[SEQ] - base) & WRAP < BEHIND for p in own)
+    return bool(flags & RST) and any(p[FLAGS] & RST and known < (p[SEQ] - base) & WRAP < BEHIND for p in own)
 
 
 def answers_more_than_a_syn(signals: list[Packet]) -> bool:
