@@ -62,6 +62,15 @@ def test_groups_schemes_and_protocols_come_along(model: Model, data: st.DataObje
         assert set(found.pools["schemes"].seen) == model.has_schemes(version)
 
 
+def test_a_server_that_hangs_up_over_the_protocols_hides_no_group() -> None:
+    suites: dict[int, tuple[int, ...]] = {SSL3: (), 0x0301: (), 0x0302: (0xC017, 0xC034), TLS12: (), TLS13: ()}
+    model = Model(suites, groups=(23, 29), schemes=(), certificates=frozenset(), alpn=("http/1.1",), unknown_protocol="alert", alert=None)
+    found = Elimination(offer(0x0302, suites_for(0x0302)), {"groups", "schemes", "alpn"})
+    ask(model, found.suites())
+    ask(model, found.finish("groups"))
+    assert found.pools["groups"].seen == [23, 29]
+
+
 @settings(max_examples=300)
 @given(models(), st.data())
 def test_questions_are_bounded(model: Model, data: st.DataObject) -> None:

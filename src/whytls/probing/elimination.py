@@ -224,7 +224,8 @@ class Elimination:
             kind = kind_of(again.suite)  # its lists were dry since it was in doubt; one that was never chosen, since they were short
             since = self._doubt.get(kind) if kind in self._chosen else self._first_short
             wanted = [part for part in self._needs if part in kind.needs(self.version)]
-            if len(wanted) == 1 and again.accepted:  # with that list short it was refused, and with the same list in full it is not
+            # With that list short, and no other, it was refused; with the same list in full it is not.
+            if len(wanted) == 1 and again.accepted and not by_protocols:
                 self._dry(wanted[0], {user(wanted[0], again.suite)}, answer)
             yield from self._close_dry()
             if by_protocols:
