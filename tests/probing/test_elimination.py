@@ -71,6 +71,14 @@ def test_a_server_that_hangs_up_over_the_protocols_hides_no_group() -> None:
     assert found.pools["groups"].seen == [23, 29]
 
 
+def test_a_refusal_in_turned_order_does_not_say_that_protocols_are_ignored() -> None:
+    model = Model({0x0302: (0xC012, 0xC013)}, groups=(23, 29), alpn=("http/1.1", "h2"))
+    found = Elimination(offer(0x0302, suites_for(0x0302)), {"groups"})
+    ask(model, found.suites())
+    ask(model, found.finish("alpn"))
+    assert set(found.pools["alpn"].seen) == {"http/1.1", "h2"}
+
+
 @settings(max_examples=300)
 @given(models(), st.data())
 def test_questions_are_bounded(model: Model, data: st.DataObject) -> None:

@@ -369,7 +369,8 @@ class Elimination:
         full = self._in_full(turned, f"{version_name(self.version)}, the accepted cipher suites in turned order")
         if self._needs and len({kind_of(suite) for suite in turned}) == 1:  # short lists take all of them or none, so this one brings a group, too
             answer = yield self._offer(turned)._replace(purpose=full.purpose, alpn=full.alpn)
-            self._heard(answer)
+            if answer.accepted:  # a refusal shows nothing of the lists
+                self._heard(answer)
         else:
             answer = Answer(0, "")
         if not answer.accepted:
