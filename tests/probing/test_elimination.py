@@ -79,6 +79,14 @@ def test_a_refusal_in_turned_order_does_not_say_that_protocols_are_ignored() -> 
     assert set(found.pools["alpn"].seen) == {"http/1.1", "h2"}
 
 
+def test_suites_of_an_ecdsa_certificate_have_their_place_though_its_curve_was_asked_for_first() -> None:
+    suites = (0xC012, 0xC0AE, 0xC0AF, 0xC013, 0xC0A2, 0xD003)
+    model = Model({TLS12: suites}, (23, 29, 24), (0x0401, 0x0403), frozenset(("RSA", "ECDSA")))
+    found = Elimination(offer(TLS12, suites_for(TLS12)), {"groups"})
+    ask(model, found.suites())
+    assert (found.ranked, found.server_order) == (list(suites), True)
+
+
 @settings(max_examples=300)
 @given(models(), st.data())
 def test_questions_are_bounded(model: Model, data: st.DataObject) -> None:

@@ -177,6 +177,10 @@ class Elimination:
         self.ranked.append(suite)
         self.accepted.add(suite)
         kind, short = kind_of(suite), bool(self._needs)
+        if not short and self._first_short is not None and kind not in self._chosen and kind.authentication == "ECDSA":
+            # The lists were closed over another kind. Under the short ones the certificate's curve can have been missing (_curve_wanted): what
+            # was ranked then was ranked without these suites.
+            self._unrank(self._first_short)
         self._doubt.pop(kind, None)
         self._alive.add(kind)
         if short:
@@ -272,6 +276,8 @@ class Elimination:
         """Puts back what was ranked since then; whether that was anything."""
         back = set(self.ranked[since:]) if since is not None else set()
         if back:
+            if self._first_short is not None and since is not None and since <= self._first_short:
+                self._first_short = None  # all of it is ranked anew
             del self.ranked[since:]
             back.update(self._left)
             self._left = [suite for suite in self.base.suites if suite in back]
