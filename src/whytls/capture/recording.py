@@ -105,7 +105,7 @@ class _Work:
                     yield reading.seen(sieve.numbering)
                 elif met:
                     yield reading.met()
-                if server[:-2] in sieve.calls and (called := self._called(server[:-2])):
+                if called := self._called(server):
                     yield reading.passed(sieve.numbering, called)
                 continue
             handshake = reading.handshake(sieve.numbering)
@@ -115,7 +115,7 @@ class _Work:
             self._count(handshake)
             if handshake.outcome == "completed":
                 server = ends_of(reading)[1]
-                if called := self._called(server[:-2]):
+                if called := self._called(server):
                     yield reading.passed(sieve.numbering, called)
                 if not self._everything and not reading.course.early:
                     if self._book.is_new(reading, server):
@@ -129,9 +129,10 @@ class _Work:
             yield _named(datagram, sieve.numbering)
 
     def _called(self, server: bytes) -> tuple[str, ...]:
-        """Whom the server with this address called itself (a few): then its requests can wait for another hop."""
-        callees = self.sieve.calls.get(server, ())
-        return tuple([address_of(callee) for callee in callees if callee != server])
+        """Whom the machine of this server (address and port) called itself (a few): then its requests can wait for another hop."""
+        address = server[:-2]
+        callees = self.sieve.calls.get(address)
+        return tuple([address_of(callee) for callee in callees if callee != address]) if callees else ()
 
     def _count(self, handshake: Handshake) -> None:
         tally = self.tally
