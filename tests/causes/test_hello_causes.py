@@ -261,3 +261,9 @@ def test_a_hello_without_supported_versions_offers_its_version_at_most() -> None
     """What such a client takes below it is not said (RFC 5246 appendix E.1)."""
     said = judged(story(client >> hello(version=TLS12), server << alert(70)))
     assert said.title == "The client offers TLS 1.2 at most, and the server supports none of it"
+
+
+@pytest.mark.parametrize(("groups", "lacking"), [((X448,), "x25519 or secp256r1"), ((0x001D,), "secp256r1")])
+def test_only_groups_that_the_client_lacks_are_to_be_enabled(groups: tuple[int, ...], lacking: str) -> None:
+    said = judged(story(client >> hello(groups=groups), server << alert(40)))
+    assert (said.cause, said.fix and said.fix.text.partition(" in the client's list")[0]) == ("group-mismatch", f"enable {lacking}")

@@ -34,6 +34,8 @@ from whytls.inference.replayed import smallest
 from whytls.model import Answer, Artefact, Context, Finding, Fix, Handshake, NotApplicable
 from whytls.wire.registry import TLS13, group_name
 
+EVERYBODYS = (0x001D, 0x0017)  # x25519 and secp256r1: nearly every server has one of them
+
 CAUSE = Cause(
     title="the {server} supports none of the key-exchange groups that the {client} offers ({groups})",
     titles={
@@ -59,7 +61,8 @@ def look(handshake: Handshake, context: Context) -> Answer:
     curve = _curve_of_certificate(refusal)
     decide = "the server's groups (nginx ssl_ecdh_curve, jdk.tls.namedGroups); or whytls replay CAPTURE#N --to HOST:PORT, which sends this hello with other groups"
     offered = f"supported_groups: {groups}"
-    facts = {"groups": groups, "curve": curve}
+    lacking = [group_name(g) for g in EVERYBODYS if g not in refusal.hello.groups]
+    facts = {"groups": groups, "curve": curve, "lacking": " or ".join(lacking) or "one of the server's groups"}
     return refused_for(
         "group", refusal, handshake, context, offered=offered, decide=decide, facts=facts, detail="certificate-curve" if curve else ""
     )
@@ -85,7 +88,7 @@ def fix(finding: Finding, context: Context) -> Fix:
         return Fix("client", f"enable {curve} in the client's list of groups, or give the server a certificate with an RSA or secp256r1 key", "restart")
     return Fix(
         "client",
-        "enable x25519 or secp256r1 in the client's list of groups, or enable one of its groups on the server",
+        f"enable {finding.facts['lacking']} in the client's list of groups, or enable one of its groups on the server",
         "restart",
         (
             Artefact("properties", "jdk.tls.namedGroups=x25519,secp256r1,secp384r1", "a Java client's system properties"),
