@@ -104,6 +104,8 @@ def test_another_handshake_that_comes_later_decides(tmp_path: Path) -> None:
 
 def test_too_many_that_wait_are_released_in_their_order_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "MOST_HELD", 3)
+    monkeypatch.setattr(api, "AT_A_TIME", 1)
+    monkeypatch.setattr("whytls.capture.recording.AT_A_TIME", 1)
     tapes = [refused(("10.0.0.7", 41_000 + n), hello=UNNAMED) for n in range(8)]
     everything = list(whytls.diagnose(written(tmp_path, *tapes, accepted(CALLER, BACKEND))))
     assert [d.client.port for d in everything] == [41_000 + n for n in range(8)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from whytls.capture.assemble import seen_of
-from whytls.capture.recording import Tally, handshakes
+from whytls.capture.recording import AT_A_TIME, Item, Tally, together
 from whytls.capture.source import Recording, recordings
 from whytls.exceptions import UsageError
 from whytls.inference.ending import ending_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from whytls.topology import Topology
     from whytls.verdict import Verdict
 
-MOST_HELD = 2_000  # verdicts that wait for the rest of the recording; more are released as they stand
+MOST_HELD = 2_000  # verdicts that wait for the rest of the recording; more are released as they stand, AT_A_TIME
 LIVE_WAIT = 10_000_000_000  # ns of capture clock that a verdict from a pipe waits at most: somebody is looking
 _new = tuple.__new__
 _WARNINGS = Diagnosis._fields.index("warnings")
@@ -282,51 +282,61 @@ class _Recording:
         self._judge: Callable[[Handshake, Context], Verdict] | None = None
 
     def diagnoses(self) -> Iterator[Diagnosis]:
+        """Each step is done for several handshakes before the next, as in recording.py."""
         at_once = self.live or self.run.topology is not None
-        for item in handshakes(self.recording, everything=self.run.everything, tally=self.run.tally):
+        for items in together(self.recording, everything=self.run.everything, tally=self.run.tally):
+            found = self._learned(items)
+            if at_once:
+                yield from self._wanted([diagnosis for handshake in found for diagnosis in self._take(handshake)])
+                continue
+            # From a file all of them wait, as long as there is room: the hop is to be told from the recording itself.
+            self.waiting += found
+            while len(self.waiting) >= MOST_HELD + AT_A_TIME:
+                yield from self._wanted([self._released(self.waiting.popleft()) for _ in range(AT_A_TIME)])
+        while self.waiting:
+            some = [self.waiting.popleft() for _ in range(min(AT_A_TIME, len(self.waiting)))]
+            yield from self._wanted([self._verdict(handshake, whole=True).diagnosis for handshake in some])
+
+    def _learned(self, items: list[Item]) -> list[Handshake]:
+        """Take in what these show; those that are to be judged."""
+        found: list[Handshake] = []
+        for item in items:
             if isinstance(item, Handshake):
-                self._learn_from(item)
-                if at_once:
-                    yield from self._take(item)
-                    continue
-                # From a file all of them wait, as long as there is room: the hop is to be told from the recording itself.
-                self.waiting.append(item)
-                if len(self.waiting) > MOST_HELD:
-                    released = self._released(self.waiting.popleft())
-                    if self.run.wanted(released):
-                        yield released
+                self._learn_of(item)
+                found.append(item)
             elif isinstance(item, Seen):
                 self._learn(item)
             elif isinstance(item, Met):
                 self.gateways.learn(item)
             else:
                 self.gateways.note(item)
-        while self.waiting:
-            yield from self._shown(self._verdict(self.waiting.popleft(), whole=True).diagnosis)
+        return found
 
     def _learn(self, seen: Seen) -> None:
         self.profiles.learn(seen)
         self.gateways.learn(seen)
 
-    def _learn_from(self, handshake: Handshake) -> None:
+    def _learn_of(self, handshake: Handshake) -> None:
         if self.profiles.is_full(handshake.client.address, handshake.server, completed=handshake.outcome == "completed"):
             self.gateways.learn(_new(Met, (handshake.client, handshake.server, handshake.started_at)))
         else:
             self._learn(seen_of(handshake))
 
-    def _take(self, handshake: Handshake) -> Iterator[Diagnosis]:
-        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict."""
+    def _take(self, handshake: Handshake) -> list[Diagnosis]:
+        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict; all that is to be said now."""
+        said: list[Diagnosis] = []
         if self.live:
             while self.waiting and handshake.ended_at - self.waiting[0].ended_at > LIVE_WAIT:
-                yield from self._shown(self._released(self.waiting.popleft()))
+                said.append(self._released(self.waiting.popleft()))
         verdict = self._verdict(handshake, whole=False)
         # A southbound failure waits for the end of the request that it belongs to, which comes after it.
         if not verdict.open and (self.live or verdict.diagnosis.hop != "southbound"):
-            yield from self._shown(verdict.diagnosis)
-            return
+            said.append(verdict.diagnosis)
+            return said
         self.waiting.append(handshake)
         if len(self.waiting) > MOST_HELD:
-            yield from self._shown(self._released(self.waiting.popleft()))
+            said.append(self._released(self.waiting.popleft()))
+        return said
 
     def _released(self, handshake: Handshake) -> Diagnosis:
         """Give up waiting: the verdict as it stands, with a warning that it is early where it is open."""
@@ -336,15 +346,14 @@ class _Recording:
         before, after = diagnosis[:_WARNINGS], diagnosis[_WARNINGS + 1 :]  # every fourth of a storm: half the price of _replace
         return _new(Diagnosis, (*before, (*diagnosis.warnings, EARLY), *after))
 
-    def _shown(self, diagnosis: Diagnosis) -> Iterator[Diagnosis]:
-        if self.run.wanted(diagnosis):
-            yield diagnosis
+    def _wanted(self, said: list[Diagnosis]) -> list[Diagnosis]:
+        return [diagnosis for diagnosis in said if self.run.wanted(diagnosis)]
 
     def _verdict(self, handshake: Handshake, whole: bool) -> Verdict:
         if self._judge is None:  # a recording without a failure does without; looked up for each verdict, it took 1 us
-            from whytls.verdict import judge
+            from whytls.kinds import Kinds
 
-            self._judge = judge
+            self._judge = Kinds().judge
         return self.run.named(self._judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole)))
 
 

@@ -51,6 +51,14 @@ class Verdict(NamedTuple):
 
 def judge(handshake: Handshake, context: Context) -> Verdict:
     """The verdict on one handshake; the diagnosis of one that did not fail has no cause."""
+    verdict = argue(handshake, context)
+    diagnosis = verdict.diagnosis
+    evidence = in_order(diagnosis.evidence, context)
+    return verdict if evidence is diagnosis.evidence else _new(Verdict, (diagnosis._replace(evidence=evidence), verdict.open))
+
+
+def argue(handshake: Handshake, context: Context) -> Verdict:
+    """The same, its evidence as it argues and not as it stands in the recording."""
     if context.ending is NO_ENDING:  # unless its maker has put it there
         context = context._replace(ending=ending_of(handshake))
     findings, bugs = _ask(handshake, context)
@@ -217,7 +225,7 @@ def _diagnosis(handshake: Handshake, context: Context, findings: _Ranked, bugs: 
         alternatives,
         handshake.sni,
         handshake.started_at,
-        _in_order(finding.evidence + _other_alerts(handshake, context, finding), context),
+        finding.evidence + _other_alerts(handshake, context, finding),
         fix,
         (),  # more fixes
         tuple(warnings),
@@ -234,7 +242,7 @@ def _request(passed: Passed) -> str:
     return f"{passed.client} → {passed.server}, #{passed.frame}: its request was waiting for this handshake"
 
 
-def _in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidence, ...]:
+def in_order(evidence: tuple[Evidence, ...], context: Context) -> tuple[Evidence, ...]:
     """As it stands in the recording; then what a replay showed, as it argues; what has no frame comes last."""
     if context.replayed is None:
         file, last = evidence[0].file if evidence else "", 0

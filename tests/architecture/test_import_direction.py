@@ -23,6 +23,7 @@ STEPS = (
     {"probing"},  # what it hears is read and weighed by the same functions as a recording
     {"causes"},
     {"verdict"},
+    {"kinds"},  # a verdict for all failures of one kind
     {"errortext", "checking"},
     {"surveying"},
     {"edge"},  # its audit judges stores as checking does, and reads what surveying found

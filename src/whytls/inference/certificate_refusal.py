@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, refused_in_words, short_answer_and_close, traffic
+from whytls.inference.marks import Asked, Told
 from whytls.inference.memo import Same, remembered
 from whytls.inference.quote import describe_defect, quote_ending, quote_event, side_name
 from whytls.model import (
@@ -42,6 +43,7 @@ from whytls.model import (
     Hop,
     NotApplicable,
     Owner,
+    Seen,
     ServerProfile,
     Side,
     Silent,
@@ -172,15 +174,38 @@ def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[b
         stored = stand_in(handshake, context, whose)
         if stored is not None and stored.record is not None:
             return stored.chain, _standing_in(context, stored, whose), stored
-    if whose == "server" and context.server_profile is not None:
-        profile = context.server_profile
-        for seen in (*profile.completed, *profile.failed):
-            if seen.chain and seen.offered_versions and seen.sni == handshake.sni:  # whose hello was seen: else its name is not known
-                text = f"the same server showed this chain to {seen.client.address} for the same name"
-                return seen.chain, Evidence(text, (seen.frame,), seen.file), None
+    shown = shown_before(handshake.sni, context.server_profile) if whose == "server" else None
+    if shown is not None:
+        return shown.chain, showed(shown.seen), None
     if stored is not None:
         return stored.chain, _standing_in(context, stored, whose), stored
     return None, None, None
+
+
+class Shown(NamedTuple):
+    """A chain that the same server showed to somebody else."""
+
+    chain: tuple[bytes, ...]
+    seen: Seen
+
+
+def shown_before(name: str | None, profile: ServerProfile | Asked | None) -> Shown | None:
+    """The chain that the server showed in another handshake, for the same name."""
+    if isinstance(profile, Asked):
+        found: Shown | None = profile.answer(shown_before, name)
+        return found
+    if profile is not None:
+        for seen in (*profile.completed, *profile.failed):
+            if seen.chain and seen.offered_versions and seen.sni == name:  # whose hello was seen: else its name is not known
+                return Shown(seen.chain, seen)
+    return None
+
+
+def showed(seen: Seen | Told) -> Evidence:
+    """That the same server showed the chain in question in another handshake."""
+    if isinstance(seen, Told):
+        return seen.line(showed)
+    return Evidence(f"the same server showed this chain to {seen.client.address} for the same name", (seen.frame,), seen.file)
 
 
 def _standing_in(context: Context, stored: StandIn, whose: Side) -> Evidence:

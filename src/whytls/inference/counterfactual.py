@@ -16,6 +16,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
+from whytls.inference.marks import Asked
 from whytls.model import Endpoint, Seen, ServerProfile
 from whytls.tuples import NamedTuple
 from whytls.wire.message import ClientHello
@@ -32,21 +33,24 @@ class Counterfactual(NamedTuple):
     seen: Seen
 
 
-def nearest(hello: ClientHello, profile: ServerProfile | None) -> Counterfactual | None:
+def nearest(hello: ClientHello, profile: ServerProfile | Asked | None) -> Counterfactual | None:
     """The accepted handshake with the fewest differences to the hello, or None where none was seen."""
+    if isinstance(profile, Asked):
+        found: Counterfactual | None = profile.answer(nearest, hello)
+        return found
     if profile is None or not profile.completed:
         return None
     offer = _new(Offer, (hello.versions, hello.cipher_suites, hello.groups, hello.signature_algorithms, hello.alpn))
     name = hello.server_name or None
     best: tuple[int, int] | None = None
-    found: tuple[frozenset[Dimension], Seen] | None = None
+    chosen: tuple[frozenset[Dimension], Seen] | None = None
     for differs, first, by_name in _accepted(profile.completed).beside(offer):
         same_name = by_name.get(name)
         place, seen = first if same_name is None else same_name
         weight = (len(differs) + (same_name is None), place)
         if best is None or weight < best:
-            best, found = weight, (differs | _BY_NAME if same_name is None else differs, seen)
-    return None if found is None else _new(Counterfactual, found)
+            best, chosen = weight, (differs | _BY_NAME if same_name is None else differs, seen)
+    return None if chosen is None else _new(Counterfactual, chosen)
 
 
 class Offer(NamedTuple):

@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import get_args
 
 from whytls.inference.counterfactual import Counterfactual, Dimension, nearest
+from whytls.inference.marks import Told
 from whytls.inference.memo import Same, remembered
 from whytls.inference.offer import Narrowness, restrictions
 from whytls.inference.replayed import evidence_of, mended_by
@@ -108,7 +109,7 @@ def weigh(refusal: Refusal, dimension: Dimension) -> Weight | None:
         return weight._replace(evidence=evidence_of(refusal.replayed))
     if weight is None or weight.why != "counterfactual" or refusal.nearest is None:
         return weight
-    return _new(Weight, (weight.confidence, weight.assumptions, _accepted(Same(refusal.nearest.seen)), weight.why))
+    return _new(Weight, (weight.confidence, weight.assumptions, (accepted(refusal.nearest.seen),), weight.why))
 
 
 class _Grounds(NamedTuple):
@@ -198,15 +199,20 @@ def _by_others(grounds: _Grounds, differences: frozenset[Dimension], dimension: 
     return Weight("likely", doubts, (), "counterfactual")
 
 
+def accepted(seen: Seen | Told) -> Evidence:
+    """That the same server accepted another handshake."""
+    return seen.line(accepted) if isinstance(seen, Told) else _accepted(Same(seen))
+
+
 @lru_cache(maxsize=1024)  # one sighting is the nearest to many hellos that were refused
-def _accepted(same: Same) -> tuple[Evidence, ...]:
+def _accepted(same: Same) -> Evidence:
     seen: Seen = same.value
     name = f"which named {seen.sni}" if seen.sni else "which sent no server_name"
     chosen = [version_name(seen.version)] if seen.version else []
     chosen += [suite_name(seen.cipher_suite)] if seen.cipher_suite else []
     chosen += [group_name(seen.group)] if seen.group else []
     text = f"the same server accepted {', '.join(chosen) or 'a handshake'} from {seen.client.address}, {name}"
-    return (Evidence(text, (seen.frame,), seen.file),)
+    return Evidence(text, (seen.frame,), seen.file)
 
 
 def _by_default(grounds: _Grounds, dimension: Dimension) -> Weight | None:
