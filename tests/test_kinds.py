@@ -67,7 +67,11 @@ def test_what_is_of_the_kind_makes_another_one(change: dict[str, Any]) -> None:
     assert kind_of(other, around(other)) not in (None, kind_of(REFUSED, around(REFUSED)))
 
 
-@pytest.mark.parametrize("known", [{"hop": "northbound"}, {"whole_recording": True}, {"at": START}, {"server_profile": ServerProfile()}], ids=str)
+@pytest.mark.parametrize(
+    "known",
+    [{"hop": "northbound"}, {"whole_recording": True}, {"at": START}, {"server_profile": ServerProfile()}],
+    ids=lambda known: next(iter(known)),
+)
 def test_so_does_what_is_known_around_it(known: dict[str, Any]) -> None:
     assert kind_of(REFUSED, around(REFUSED, **known)) not in (None, kind_of(REFUSED, around(REFUSED)))
 
