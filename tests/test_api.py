@@ -16,7 +16,7 @@ from segments import CLIENT_FLIGHT, EPOCH, SERVER_FINISH, Tape, alert, client_he
 import whytls
 from authority import SERVER as FOR_SERVERS
 from authority import days, issue
-from whytls import api
+from whytls import api, run
 from whytls.exceptions import InputError, UsageError
 from whytls.filters import Filters
 from whytls.model import Diagnosis
@@ -99,17 +99,17 @@ def test_another_handshake_that_comes_later_decides(tmp_path: Path) -> None:
     assert [d.confidence for d in alone] == ["likely"]
     assert said(decided)[:2] == ("sni-missing", "proven")
     assert any("accepted" in e.text and CALLER[0] in e.text for e in decided.evidence)
-    assert api.EARLY not in decided.warnings
+    assert run.EARLY not in decided.warnings
 
 
 def test_too_many_that_wait_are_released_in_their_order_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "MOST_HELD", 3)
-    monkeypatch.setattr(api, "AT_A_TIME", 1)
+    monkeypatch.setattr(run, "MOST_HELD", 3)
+    monkeypatch.setattr(run, "AT_A_TIME", 1)
     monkeypatch.setattr("whytls.capture.recording.AT_A_TIME", 1)
     tapes = [refused(("10.0.0.7", 41_000 + n), hello=UNNAMED) for n in range(8)]
     everything = list(whytls.diagnose(written(tmp_path, *tapes, accepted(CALLER, BACKEND))))
     assert [d.client.port for d in everything] == [41_000 + n for n in range(8)]
-    assert [api.EARLY in d.warnings for d in everything] == [True] * 5 + [False] * 3
+    assert [run.EARLY in d.warnings for d in everything] == [True] * 5 + [False] * 3
     assert [d.confidence for d in everything] == ["likely"] * 5 + ["proven"] * 3
 
 
@@ -127,7 +127,7 @@ def test_a_pipe_does_not_let_anybody_wait_for_long(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(Path(file).read_bytes()), isatty=lambda: False))
     (one,) = whytls.diagnose("-", all=False)
     assert one.cause == "sni-missing"
-    assert (api.EARLY in one.warnings) == (one.confidence == "likely")
+    assert (run.EARLY in one.warnings) == (one.confidence == "likely")
 
 
 def test_hops_are_inferred_and_said_to_be(tmp_path: Path) -> None:

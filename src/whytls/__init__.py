@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from whytls.api import CausePage, Run, check, check_pair, diagnose, explain
+    from whytls.api import CausePage, check, check_pair, diagnose, explain
     from whytls.checking.pairs import PairResult
     from whytls.checking.result import CheckResult, Problem
     from whytls.checking.run import Check
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from whytls.mending import apply_fix, fix, undo_fix, verify_fix
     from whytls.model import Alternative, Artefact, Diagnosis, Endpoint, Event, Evidence, Fix, Handshake
     from whytls.pki.password import Password
+    from whytls.run import Run
     from whytls.surveying.replaying import Redone
     from whytls.surveying.result import Survey
     from whytls.surveying.run import Probe
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "whytls.api": ("CausePage", "Run", "check", "check_pair", "diagnose", "explain"),
+    "whytls.api": ("CausePage", "check", "check_pair", "diagnose", "explain"),
     "whytls.checking.pairs": ("PairResult",),
     "whytls.checking.result": ("CheckResult", "Problem"),
     "whytls.checking.run": ("Check",),
@@ -39,6 +40,7 @@ _HOMES = {
     "whytls.mending": ("apply_fix", "fix", "undo_fix", "verify_fix"),
     "whytls.model": ("Alternative", "Artefact", "Diagnosis", "Endpoint", "Event", "Evidence", "Fix", "Handshake"),
     "whytls.pki.password": ("Password",),
+    "whytls.run": ("Run",),
     "whytls.surveying.replaying": ("Redone",),
     "whytls.surveying.result": ("Survey",),
     "whytls.surveying.run": ("Probe",),

@@ -11,7 +11,6 @@ from whytls.model import NOTHING_AT_REST, Endpoint
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from whytls.api import Run
     from whytls.clients.client import Client
     from whytls.edge.audit.run import Audit
     from whytls.edge.environment import Environment
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from whytls.probing.facts import Identity
     from whytls.probing.limits import Limits
     from whytls.probing.target import Family, Target
+    from whytls.run import Run
     from whytls.stores import Given
     from whytls.surveying.replaying import Redone, Replays
     from whytls.surveying.result import Survey

@@ -29,6 +29,7 @@ STEPS = (
     {"edge"},  # its audit judges stores as checking does, and reads what surveying found
     {"report"},
     {"gateway"},  # its trace is in the words of the report
+    {"run"},  # the diagnoses of one call
     {"api"},
     {"live"},  # the public functions that contact servers; a replay begins with a diagnosis
     {"mending"},  # the public functions that mend a gateway; a fix is verified by a probe

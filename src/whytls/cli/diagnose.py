@@ -14,10 +14,10 @@ from whytls.report.reading import Reading
 from whytls.report.terminal import Style, style_of
 
 if TYPE_CHECKING:
-    from whytls.api import Run
     from whytls.filters import Filters
     from whytls.model import Diagnosis
     from whytls.report.reading import Report
+    from whytls.run import Run
 
 FORMATS = ("text", "json", "jsonl", "csv")
 TOPOLOGY = "whytls.toml"
