@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from caches import show as hit_rates
 from measure import Run, run, run_piped, tshark, whytls
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,7 +162,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("start-up", "bulk", "storm", "counts", "growth"), help="one of the measurements")
+    parser.add_argument("--only", choices=("start-up", "bulk", "storm", "counts", "growth", "caches"), help="one of the measurements")
     arguments = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     size, flows, odd = SIZES[arguments.size]
@@ -180,6 +181,8 @@ def main() -> int:
     if only in (None, "growth"):
         growth(bars, "bulk", capture("bulk", size=size / 4), capture("bulk", size=size), full)
         growth(bars, "storm", capture("storm", flows=flows // 4), capture("storm", flows=flows), full)
+    if only in (None, "caches"):
+        hit_rates(capture("storm", flows=flows // 5))
     return 0 if bars.show() else 1
 
 

@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from whytls.inference.certificate_refusal import shown_before
 from whytls.inference.counterfactual import nearest
-from whytls.inference.marks import HIDDEN, Asked, Frame, Looked, Moment, Question, Teller, Told
+from whytls.inference.marks import Asked, Frame, Looked, Moment, Question, Teller, Told, hidden
 from whytls.model import NOTHING_AT_REST, Context, Diagnosis, Endpoint, Event, Evidence, Handshake, Seen
 from whytls.tuples import NamedTuple
 from whytls.verdict import Verdict, argue, in_order, judge
@@ -189,11 +189,11 @@ class _Found(NamedTuple):
 def _found(handshake: Handshake, context: Context) -> _Found | None:
     """The verdict on all of the kind; None where it depends on what differs."""
     asked = Asked(context.server_profile) if context.server_profile is not None else None
-    hidden, around = _hidden(handshake, context, asked)
+    unread, around = _hidden(handshake, context, asked)
     try:
-        diagnosis, still_open = argue(hidden, around)
+        diagnosis, still_open = argue(unread, around)
         noted = asked.asked if asked is not None else {}
-        if any(_OF[question](hidden) is not of for question, (of, _, _) in noted.items()):
+        if any(_OF[question](unread) is not of for question, (of, _, _) in noted.items()):
             return None
         told = [answer for _, _, answer in noted.values()]
         lines = tuple([_line(evidence, told) for evidence in diagnosis.evidence])
@@ -207,9 +207,9 @@ def _hidden(handshake: Handshake, context: Context, asked: Asked | None) -> tupl
     """A handshake of the same kind of which nothing can be read but the kind, and what is known around it."""
     hello, answer = handshake.client_hello, handshake.server_hello
     if hello is not None:
-        hello = hello._replace(random=HIDDEN, session_id=HIDDEN, extensions=_numbers(hello.extensions))
+        hello = hello._replace(random=hidden(), session_id=hidden(), extensions=_numbers(hello.extensions))
     if answer is not None:
-        answer = answer._replace(random=HIDDEN, session_id=HIDDEN, extensions=_numbers(answer.extensions))
+        answer = answer._replace(random=hidden(), session_id=hidden(), extensions=_numbers(answer.extensions))
     events: list[Event] = []
     same = 0
     for place, event in enumerate(handshake.events):
@@ -218,26 +218,33 @@ def _hidden(handshake: Handshake, context: Context, asked: Asked | None) -> tupl
         value = hello if event.value is handshake.client_hello else answer if event.value is handshake.server_hello else event.value
         first: Any = Frame(place, same, first=True) if event.first_frame else 0
         frame: Any = Frame(place, same)
-        events.append(event._replace(frame=frame, time=HIDDEN, value=value if event.value is not None else None, first_frame=first))
+        events.append(event._replace(frame=frame, time=hidden(), value=value if event.value is not None else None, first_frame=first))
     began: Any = Moment(handshake.started_at // MINUTE * MINUTE, (handshake.started_at // MINUTE + 1) * MINUTE)
-    ends = Endpoint(HIDDEN, HIDDEN)
+    ends = Endpoint(hidden(), hidden())
     ending = context.ending
     places = [handshake.events.index(event) for event in ending.events]
-    closed = ending._replace(events=tuple([events[place] for place in places]), delay=HIDDEN)
+    closed = ending._replace(events=tuple([events[place] for place in places]), delay=hidden())
     return (
         handshake._replace(
-            client=ends, server=ends, events=tuple(events), started_at=began, ended_at=HIDDEN, quiet=HIDDEN, client_hello=hello, server_hello=answer
+            client=ends,
+            server=ends,
+            events=tuple(events),
+            started_at=began,
+            ended_at=hidden(),
+            quiet=hidden(),
+            client_hello=hello,
+            server_hello=answer,
         ),
         context._replace(
             ending=closed,
             server_profile=cast("Any", asked),
-            client_profile=None if context.client_profile is None else HIDDEN,
+            client_profile=None if context.client_profile is None else hidden(),
         ),
     )
 
 
 def _numbers(extensions: tuple[Extension, ...]) -> tuple[Extension, ...]:
-    return tuple([Extension(extension.number, HIDDEN) for extension in extensions])
+    return tuple([Extension(extension.number, hidden()) for extension in extensions])
 
 
 def _line(evidence: Evidence, told: list[Told]) -> _Line:

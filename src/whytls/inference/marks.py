@@ -55,7 +55,11 @@ _DOINGS = (
 )
 for _doing in _DOINGS.split():
     setattr(Hidden, f"__{_doing}__", _read)
-HIDDEN: Any = Hidden()
+
+
+def hidden() -> Any:
+    """A hidden value. None stands in a module: whoever looks through one asks all that it finds there for its type."""
+    return Hidden()
 
 
 class Frame(Hidden):
@@ -118,7 +122,7 @@ class Told(Hidden):
 
     def line(self, teller: Teller) -> Evidence:
         """A line of evidence that stands for what the teller says of the sighting."""
-        line = Evidence(HIDDEN, HIDDEN, HIDDEN, HIDDEN, HIDDEN)
+        line = Evidence(hidden(), hidden(), hidden(), hidden(), hidden())
         self.lines.append((line, teller))
         return line
 
