@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from story import replace
 from whytls.inference.ending import ending_of
 from whytls.model import Context, Endpoint, Handshake, Seen, ServerProfile
 from whytls.wire.message import ClientHello, Extension, ServerHello
@@ -30,8 +29,7 @@ def twin(handshake: Handshake, context: Context, number: int) -> tuple[Handshake
         e._replace(frame=frames[e.frame], first_frame=frames[e.first_frame], time=later(e.time), value=values.get(id(e.value), e.value))
         for e in handshake.events
     )
-    twin = replace(
-        handshake,
+    twin = handshake._replace(
         client=Endpoint(f"203.0.113.{rng.randrange(1, 255)}", rng.randrange(1024, 65536)),
         server=Endpoint(f"198.51.100.{rng.randrange(1, 255)}", handshake.server.port),
         events=events,
@@ -42,7 +40,7 @@ def twin(handshake: Handshake, context: Context, number: int) -> tuple[Handshake
     profile = context.server_profile
     if profile is not None:
         profile = ServerProfile(tuple(_seen(s, rng) for s in profile.completed), tuple(_seen(s, rng) for s in profile.failed), profile.speaks_tls)
-    return twin, replace(context, ending=ending_of(twin), server_profile=profile)
+    return twin, context._replace(ending=ending_of(twin), server_profile=profile)
 
 
 _HELLOS = ("client_hello", "retried_hello", "server_hello", "hello_retry_request")

@@ -49,10 +49,14 @@ def capture() -> Run:
 
 
 def verdict() -> Run:
-    """Handshakes to verdicts, and these to JSON, text and a ladder; a bug of a cause counts as an escape."""
+    """Handshakes to verdicts, and these to JSON, text and a ladder; a bug of a cause counts as an escape, and so does a verdict by the kind of
+    failure that is not the one that the handshake gets alone."""
     import json
 
+    from tests.twins import twin
+
     from whytls.capture.recording import handshakes
+    from whytls.kinds import Kinds
     from whytls.model import Context, Handshake
     from whytls.report.json import as_dict
     from whytls.report.ladder import draw, ladder
@@ -64,6 +68,10 @@ def verdict() -> Run:
             if isinstance(handshake, Handshake):
                 diagnosis = judge(handshake, Context(whole_recording=True)).diagnosis
                 assert not any("bug in whytls" in warning for warning in diagnosis.warnings), diagnosis.warnings
+                kinds = Kinds()
+                for number in range(3 if handshake.outcome == "failed" else 0):
+                    again = twin(handshake, Context(whole_recording=True), number)
+                    assert kinds.judge(*again) == judge(*again)
                 json.dumps(as_dict(diagnosis))
                 text = "\n".join(block(diagnosis, verbose=True) + draw(ladder(handshake), verbose=True))
                 assert text.isprintable() or all(c.isprintable() or c == "\n" for c in text)
