@@ -169,6 +169,36 @@ def test_evidence_of_what_is_no_event_is_not_filled_in(monkeypatch: pytest.Monke
     assert judged.told == 0
 
 
+def test_verdicts_by_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each server of a recording can answer in another way; what comes too late is judged by itself."""
+    monkeypatch.setattr(kinds, "MOST_TEMPLATES", 3)
+    narrow = story(client >> hello(suites=(0xC02F,), groups=(0x001D,), schemes=(0x0401,), alpn=("h2",)), server << alert(40), server << fin())
+    differing = [{"group": 0x0018}, {"cipher_suite": 0xC030}, {"version": 0x0302}, {"alpn": "http/1.1"}, {"sni": "other.example.test"}]
+    alike: dict[str, Any] = {"group": 0x001D, "cipher_suite": 0xC02F, "version": 0x0303, "alpn": "h2"}
+    judged = Kinds()
+    for number in range(60):
+        profile = ServerProfile((sighting(**{**alike, **differing[number % 5]}),))
+        handshake, context = twin(narrow, around(narrow, server_profile=profile), number)
+        assert judged.judge(handshake, context) == judge(handshake, context)
+        assert sum(len(known.templates) for known in judged._known.values()) <= 3
+    assert judged.told > 20
+
+
+def test_a_handshake_without_events_has_no_kind() -> None:
+    empty = replace(REFUSED, events=(), shape="")
+    assert kind_of(empty, Context()) is None
+
+
+def test_events_in_one_frame_make_another_kind_than_those_in_two() -> None:
+    """Also where the name of the file is not the same object in each event."""
+    names = ["".join(("story", ".pcap")) for _ in REFUSED.events]
+    apart = replace(REFUSED, events=tuple(e._replace(file=name) for e, name in zip(REFUSED.events, names, strict=True)))
+    close, before = apart.events[-1], apart.events[-2]
+    joined = replace(apart, events=(*apart.events[:-1], close._replace(frame=before.frame)))
+    assert kind_of(joined, around(joined)) not in (None, kind_of(apart, around(apart)))
+    assert kind_of(apart, around(apart)) == kind_of(REFUSED, around(REFUSED))
+
+
 def test_kinds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kinds, "MOST_KINDS", 4)
     judged = Kinds()

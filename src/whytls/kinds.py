@@ -27,7 +27,7 @@ from whytls.tuples import NamedTuple
 from whytls.verdict import Verdict, argue, in_order, judge
 from whytls.wire.message import ClientHello, Extension, ServerHello
 
-MOST_KINDS, MOST_ANSWERS = 2048, 64  # remembered: kinds, and different answers of each
+MOST_KINDS, MOST_TEMPLATES = 2048, 4096  # remembered: kinds, and verdicts on all of them
 MINUTE = 60 * 10**9  # nanoseconds; no text of a verdict is finer
 _new = tuple.__new__
 # What the questions are asked of.
@@ -76,6 +76,7 @@ class Kinds:
 
     def __init__(self) -> None:
         self._known: dict[_Kind, _Known] = {}
+        self._templates = 0
         self.met = self.told = 0  # handshakes that have a kind; and of them, those that got its verdict
 
     def judge(self, handshake: Handshake, context: Context) -> Verdict:
@@ -86,8 +87,9 @@ class Kinds:
         self.met += 1
         known = self._known.get(kind)
         if known is None:  # nothing is learned of what may never come again
-            if len(self._known) >= MOST_KINDS:
+            if len(self._known) >= MOST_KINDS or self._templates >= MOST_TEMPLATES:
                 self._known.clear()
+                self._templates = 0
             self._known[kind] = _Known()
             return judge(handshake, context)
         if known is _USUAL:
@@ -108,11 +110,10 @@ class Kinds:
         same = found is not None and known.questions in (None, found.questions)
         if found is None or not same or _filled(found.template, handshake, context, found.sightings) != verdict:
             self._known[kind] = _USUAL
-            return verdict
-        if len(known.templates) >= MOST_ANSWERS:
-            known.templates.clear()
-        known.questions = found.questions
-        known.templates[found.answers] = found.template
+        elif self._templates < MOST_TEMPLATES:
+            self._templates += 1
+            known.questions = found.questions
+            known.templates[found.answers] = found.template
         return verdict
 
 
@@ -126,17 +127,19 @@ def kind_of(handshake: Handshake, context: Context) -> _Kind | None:
     """
     events, outcome, started_at, file, hello, retried, answer, retry, prelude = _told_by(handshake)
     ending, hop, inferred, at, trust, profile, theirs, whole, waiting, ours, others, replayed = context
-    if outcome != "failed" or ending.how == "silence" or retried is not None or retry is not None or prelude is not None:
+    if outcome != "failed" or not events or ending.how == "silence" or retried is not None or retry is not None or prelude is not None:
         return None
     if inferred or trust is not None or waiting is not None or replayed is not None or ours is not NOTHING_AT_REST or others is not ours:
         return None
     signs: list[object] = []
     before = 0
     for kind, sender, frame, _, value, first, length, of in events:
-        if frame <= before or of is not file:
-            if frame < before or of != file:
-                return None  # recorded out of order, or in two files
+        if frame == before:
             signs.append(_SAME)
+        elif frame < before:
+            return None  # recorded out of order
+        if of is not file and of != file:
+            return None  # begun in one file and ended in another
         if value is hello or value is answer:
             value = None
         elif value.__class__ in _HELLOS:
