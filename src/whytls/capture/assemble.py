@@ -28,7 +28,7 @@ from whytls.capture.tcp import (
     stream,
     without_copies,
 )
-from whytls.capture.transport import answers_more_than_a_syn, is_cut, signs_of, transport_of
+from whytls.capture.transport import answers_more_than_a_syn, heard, is_cut, signs_of, transport_of
 from whytls.model import Coverage, Endpoint, Event, EventKind, Handshake, Met, Passed, Prelude, Seen, Side
 from whytls.wire.message import Alert, Certificate, ClientHello, ServerHello, ServerKeyExchange, read
 from whytls.wire.record import looks_like_tls, split
@@ -111,7 +111,12 @@ class Reading:
         if not opening:
             started_at = self.begun
         quiet = max(self.flow.until - ended_at, 0)
-        signs, replied = signs_of(self.signals[0]), signs_of(self.signals[1])
+        a, b = self.client_stream, self.server_stream
+        signs, replied = signs_of(self.signals[0], b.base), signs_of(self.signals[1], a.base)
+        if a.base >= 0:
+            a.heard = heard(self.server, replied.acked, self.packets[1], a.base)
+        if b.base >= 0:
+            b.heard = heard(self.client, signs.acked, self.packets[0], b.base)
         coverage = self._coverage(client, server, signs.flags, replied.flags)
         transport = transport_of(self, signs, replied)
         # Asked and not answered yet is no refusal: the recording may end there.
@@ -342,11 +347,11 @@ _METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"OPTIONS", b"DELETE", b
 
 
 def _overtaken(closing: list[Event], client: list[Event], server: list[Event]) -> bool:
-    """Whether a FIN was recorded before the last bytes of its side."""
+    """Whether a FIN was recorded before the last bytes of its side, where those of either side stand in their order."""
     for event in closing:
         if event[0] == "fin":
             lane = client if event[1] == "client" else server
-            if lane and max(map(_frame, lane)) > event[2]:
+            if lane and lane[-1][2] > event[2]:
                 return True
     return False
 

@@ -64,19 +64,20 @@ class Stream:
 
     __slots__ = ("base", "carriers", "contradiction", "data", "ends", "gaps", "heard", "ordered", "pieces", "reach", "repeated", "snapped")
 
-    def __init__(self, base: int) -> None:
+    def __init__(self, base: int, data: bytes = b"", ends: list[int] | None = None, carriers: list[Packet] | None = None) -> None:
+        """Of nothing yet; or of these bytes, which their carriers brought in order and without a hole."""
         self.base = base  # sequence number of position 0
-        self.pieces: list[tuple[int, bytes]] = []
-        self.data = b""  # the bytes from the first on, up to the first gap
+        self.pieces: list[tuple[int, bytes]] = [(0, data)] if data else []
+        self.data = data  # the bytes from the first on, up to the first gap
         self.gaps: list[Gap] = []
-        self.reach = 0  # the position behind the last byte that was sent, recorded or not
+        self.reach = len(data)  # the position behind the last byte that was sent, recorded or not
         self.repeated = 0  # segments that were sent again
-        self.heard = -1  # up to which position the other end acknowledged; -1: not asked yet (transport.py)
+        self.heard = -1  # up to which position the other end acknowledged (transport.py); -1: not asked, or its beginning is not known
         self.contradiction = False
         self.snapped = False
-        self.ends: list[int] = []  # where each stretch of bytes ends, and in carriers the packet that brought it
-        self.carriers: list[Packet] = []
-        self.ordered = False  # the carriers stand in the order of the recording
+        self.ends = [] if ends is None else ends  # where each stretch of bytes ends, and in carriers the packet that brought it
+        self.carriers = [] if carriers is None else carriers
+        self.ordered = ends is not None  # the carriers stand in the order of the recording
 
     @property
     def end(self) -> int:
@@ -123,23 +124,15 @@ def stream(packets: list[Packet], signals: list[Packet], base: int, *, orderly: 
     ``packets`` carry bytes, ``signals`` SYN, FIN or RST. ``orderly`` promises that each begins where the last one ended and
     none was cut: then they are only joined.
     """
-    result = Stream(base)
     if not orderly:
+        result = Stream(base)
         _arrange(result, packets, signals)
-        return result
-    result.ordered = True
-    if not packets:
         return result
     if len(packets) == 1:
         data = packets[0][PAYLOAD]
-        ends = [len(data)]
-    else:
-        payloads = [packet[PAYLOAD] for packet in packets]
-        data = b"".join(payloads)
-        ends = list(accumulate(map(len, payloads)))
-    result.data, result.ends, result.carriers, result.reach = data, ends, packets, len(data)
-    result.pieces = [(0, data)]
-    return result
+        return Stream(base, data, [len(data)], packets)
+    payloads = [packet[PAYLOAD] for packet in packets]
+    return Stream(base, b"".join(payloads), list(accumulate(map(len, payloads))), packets)
 
 
 def position(seq: int, base: int) -> int:

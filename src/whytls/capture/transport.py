@@ -27,11 +27,12 @@ class Signs(NamedTuple):
     ttl: int  # of the first SYN
     fin: Packet | None  # the first
     close: Packet | None  # the first FIN or RST
+    acked: int  # up to which position of the other side's bytes they acknowledge
 
 
-def signs_of(signals: list[Packet]) -> Signs:
-    """The signs of a side's signals."""
-    flags = syns = ttl = 0
+def signs_of(signals: list[Packet], base: int) -> Signs:
+    """The signs of a side's signals; ``base`` is the sequence number of the other side's first byte, -1 if it is not known."""
+    flags = syns = ttl = most = 0
     fin = close = None
     for packet in signals:
         own = packet[FLAGS]
@@ -43,15 +44,35 @@ def signs_of(signals: list[Packet]) -> Signs:
             close = close or packet
             if own & FIN and fin is None:
                 fin = packet
-    return _new(Signs, (flags, syns, ttl, fin, close))
+        if own & ACK and base >= 0:  # all of them: a RST that follows a FIN can come without a number
+            ahead = (packet[ACKED] - base) & WRAP
+            if most < ahead < BEHIND:
+                most = ahead
+    return _new(Signs, (flags, syns, ttl, fin, close, most))
+
+
+def heard(receiver: Direction, acked: int, packets: list[Packet], base: int) -> int:
+    """The position up to which this end acknowledged, with its signals (``acked``), a pure acknowledgement or its last packet with bytes."""
+    most = acked
+    if receiver.acked >= 0:
+        ahead = (receiver.acked - base) & WRAP
+        if most < ahead < BEHIND:
+            most = ahead
+    if packets:
+        last = packets[-1]
+        if last[FLAGS] & ACK:
+            ahead = (last[ACKED] - base) & WRAP
+            if most < ahead < BEHIND:
+                most = ahead
+    return most
 
 
 def transport_of(reading: Reading, client: Signs, server: Signs) -> Transport:
-    """The facts of TCP of a flow whose sides are told apart, and whose signals were read."""
+    """The facts of TCP of a flow whose sides are told apart, and whose signals and acknowledgements were read."""
     a, b = reading.client_stream, reading.server_stream
     sent, answered = reading.packets
     signals, replies = reading.signals
-    client_acked = _acked(reading.server, replies, answered, a)
+    client_acked = _acked(a)
     largest, reason = 0, ""
     if client_acked < a.reach:
         unacked = [p[LENGTH] for p in sent if p[LENGTH] and position(p[SEQ], a.base) + p[LENGTH] > client_acked]
@@ -65,7 +86,7 @@ def transport_of(reading: Reading, client: Signs, server: Signs) -> Transport:
         second.syns > 0,
         first.syns,
         client_acked,
-        _acked(reading.client, signals, sent, b),
+        _acked(b),
         a.reach if a.ordered else a.recorded,
         b.reach if b.ordered else b.recorded,
         a.repeated,
@@ -81,30 +102,11 @@ def transport_of(reading: Reading, client: Signs, server: Signs) -> Transport:
     ))  # fmt: skip
 
 
-def _acked(receiver: Direction, signals: list[Packet], packets: list[Packet], lane: Stream) -> int:
+def _acked(lane: Stream) -> int:
     """How many bytes of a stream the other end acknowledged."""
     if lane.base < 0 or not lane.reach:
         return 0
-    most = lane.heard if lane.heard >= 0 else _heard(receiver, signals, packets, lane.base)
-    return most if most < lane.reach else lane.reach
-
-
-def _heard(receiver: Direction, signals: list[Packet], packets: list[Packet], base: int) -> int:
-    """The position up to which this end acknowledged, with a pure acknowledgement or on one of its last packets."""
-    most = 0
-    if receiver.acked >= 0:
-        most = (receiver.acked - base) & WRAP
-        most = most if most < BEHIND else 0
-    for packet in signals:  # all of them: a RST that follows a FIN can come without a number
-        if packet[FLAGS] & ACK:
-            ahead = (packet[ACKED] - base) & WRAP
-            if most < ahead < BEHIND:
-                most = ahead
-    if packets and packets[-1][FLAGS] & ACK:
-        ahead = (packets[-1][ACKED] - base) & WRAP
-        if most < ahead < BEHIND:
-            most = ahead
-    return most
+    return lane.heard if lane.heard < lane.reach else lane.reach
 
 
 def _end_acked(reading: Reading, own: Packet | None, replied: Packet | None) -> bool:
@@ -116,10 +118,11 @@ def _end_acked(reading: Reading, own: Packet | None, replied: Packet | None) -> 
         fin, lane, receiver, side = replied, reading.server_stream, reading.client, 0
     else:
         return False
-    if lane.heard >= 0:
-        return lane.heard > position(fin[SEQ], lane.base) + fin[LENGTH]
-    base = lane.base if lane.base >= 0 else fin[SEQ]
-    return _heard(receiver, reading.signals[side], reading.packets[side], base) > position(fin[SEQ], base) + fin[LENGTH]
+    base, most = lane.base, lane.heard
+    if base < 0:  # nothing is known of the stream but its FIN
+        base = fin[SEQ]
+        most = heard(receiver, signs_of(reading.signals[side], base).acked, reading.packets[side], base)
+    return most > position(fin[SEQ], base) + fin[LENGTH]
 
 
 def _closed_unread(close: Packet | None, lane: Stream) -> bool:
@@ -140,16 +143,16 @@ def is_cut(lane: Stream, own: list[Packet], flags: int, receiver: Direction, sig
     ``own`` are the SYNs, FINs and RSTs of its sender, ``flags`` those of all of them, the others are the other end's. A FIN counts as
     one byte.
     """
-    base = lane.base
+    base, most = lane.base, lane.heard
     if base < 0:  # nothing of it was recorded; where it began, the answer to its SYN says
         base = next((p[ACKED] for p in signals if p[FLAGS] & (SYN | ACK) == SYN | ACK), -1)
-    if base < 0 or lane.reach >= _KEPT:
+        if base < 0:
+            return False
+        most = heard(receiver, signs_of(signals, base).acked, packets, base)
+    if lane.reach >= _KEPT:
         return False
     known = lane.reach + (flags & FIN)
-    heard = _heard(receiver, signals, packets, base)
-    if base == lane.base:
-        lane.heard = heard
-    if heard > known:
+    if most > known:
         return True
     return bool(flags & RST) and any(p[FLAGS] & RST and known < (p[SEQ] - base) & WRAP < BEHIND for p in own)
 
