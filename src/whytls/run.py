@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from whytls.capture.assemble import seen_of
@@ -105,13 +106,13 @@ class Run:
             of_client, of_server = of_client.over(clients), of_server.over(servers)
         return context._replace(client_stores=of_client, server_stores=of_server)
 
-    def named(self, verdict: Verdict) -> Verdict:
-        """The verdict with the names of the gateway's resources, where a gateway is known."""
+    def named(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """The verdicts with the names of the gateway's resources, where a gateway is known."""
         if self._known.gateway is None:
-            return verdict
+            return verdicts
         from whytls.edge.naming import named
 
-        return verdict._replace(diagnosis=named(verdict.diagnosis, self._known.gateway))
+        return [verdict._replace(diagnosis=named(verdict.diagnosis, self._known.gateway)) for verdict in verdicts]
 
     def _hop(self, handshake: Handshake, gateways: Gateways) -> tuple[Hop, bool]:
         """The hop, and whether it had to be inferred, where something is known of who is who."""
@@ -138,18 +139,20 @@ class _Recording:
     def diagnoses(self) -> Iterator[Diagnosis]:
         """Each step is done for several handshakes before the next, as in recording.py."""
         at_once = self.live or self.run.topology is not None
-        for items in together(self.recording, everything=self.run.everything, tally=self.run.tally):
+        for items in together(self.recording, everything=self.run.everything, tally=self.run.tally, patient=not self.live):
             found = self._learned(items)
             if at_once:
-                yield from self._wanted([diagnosis for handshake in found for diagnosis in self._take(handshake)])
+                yield from self._wanted(self._taken(found))
                 continue
             # From a file all of them wait, as long as there is room: the hop is to be told from the recording itself.
             self.waiting += found
             while len(self.waiting) >= MOST_HELD + AT_A_TIME:
-                yield from self._wanted([self._released(self.waiting.popleft()) for _ in range(AT_A_TIME)])
+                yield from self._wanted(self._released(self._next(AT_A_TIME)))
         while self.waiting:
-            some = [self.waiting.popleft() for _ in range(min(AT_A_TIME, len(self.waiting)))]
-            yield from self._wanted([self._verdict(handshake, whole=True).diagnosis for handshake in some])
+            yield from self._wanted([verdict.diagnosis for verdict in self._verdicts(self._next(AT_A_TIME), whole=True)])
+
+    def _next(self, most: int) -> list[Handshake]:
+        return [self.waiting.popleft() for _ in range(min(most, len(self.waiting)))]
 
     def _learned(self, items: list[Item]) -> list[Handshake]:
         """Take in what these show; those that are to be judged."""
@@ -176,41 +179,56 @@ class _Recording:
         else:
             self._learn(seen_of(handshake))
 
-    def _take(self, handshake: Handshake) -> list[Diagnosis]:
-        """Judge a handshake at once, or let it wait where the rest of the recording can still change its verdict; all that is to be said now."""
+    def _taken(self, found: list[Handshake]) -> list[Diagnosis]:
+        """Judge handshakes at once, or let them wait where the rest of the recording can still change their verdicts; all that is to be said
+        now."""
         said: list[Diagnosis] = []
-        if self.live:
-            while self.waiting and handshake.ended_at - self.waiting[0].ended_at > LIVE_WAIT:
-                said.append(self._released(self.waiting.popleft()))
-        verdict = self._verdict(handshake, whole=False)
-        # A southbound failure waits for the end of the request that it belongs to, which comes after it.
-        if not verdict.open and (self.live or verdict.diagnosis.hop != "southbound"):
-            said.append(verdict.diagnosis)
-            return said
-        self.waiting.append(handshake)
-        if len(self.waiting) > MOST_HELD:
-            said.append(self._released(self.waiting.popleft()))
+        for handshake, verdict in zip(found, self._verdicts(found, whole=False), strict=True):
+            if self.live:
+                late = sum(1 for _ in takewhile(lambda waits: handshake.ended_at - waits.ended_at > LIVE_WAIT, self.waiting))  # noqa: B023  (used at once)
+                said += self._released(self._next(late))
+            # A southbound failure waits for the end of the request that it belongs to, which comes after it.
+            if not verdict.open and (self.live or verdict.diagnosis.hop != "southbound"):
+                said.append(verdict.diagnosis)
+                continue
+            self.waiting.append(handshake)
+            if len(self.waiting) > MOST_HELD:
+                said += self._released(self._next(1))
         return said
 
-    def _released(self, handshake: Handshake) -> Diagnosis:
-        """Give up waiting: the verdict as it stands, with a warning that it is early where it is open."""
-        diagnosis, still_open = self._verdict(handshake, whole=False)
-        if not still_open:
-            return diagnosis
-        before, after = diagnosis[:_WARNINGS], diagnosis[_WARNINGS + 1 :]  # every fourth of a storm: half the price of _replace
-        return _new(Diagnosis, (*before, (*diagnosis.warnings, EARLY), *after))
+    def _released(self, handshakes: list[Handshake]) -> list[Diagnosis]:
+        """Give up waiting: the verdicts as they stand, with a warning that they are early where they are open."""
+        said = []
+        for diagnosis, still_open in self._verdicts(handshakes, whole=False):
+            if still_open:
+                before, after = diagnosis[:_WARNINGS], diagnosis[_WARNINGS + 1 :]  # every fourth of a storm: half the price of _replace
+                said.append(_new(Diagnosis, (*before, (*diagnosis.warnings, EARLY), *after)))
+            else:
+                said.append(diagnosis)
+        return said
 
     def _wanted(self, said: list[Diagnosis]) -> list[Diagnosis]:
         return [diagnosis for diagnosis in said if self.run.wanted(diagnosis)]
 
-    def _verdict(self, handshake: Handshake, whole: bool) -> Verdict:
-        if self._judge is None:  # a recording without a failure does without; looked up for each verdict, it took 1 us
-            from whytls.verdict import judge
+    def _verdicts(self, handshakes: list[Handshake], whole: bool) -> list[Verdict]:
+        """The verdicts with what is known now; ``whole``: nothing more will be."""
+        if not handshakes:
+            return []
+        run, profiles, gateways, judge = self.run, self.profiles, self.gateways, self._judging(len(handshakes))
+        contexts = [run.context(handshake, profiles, gateways, whole) for handshake in handshakes]
+        return run.named([judge(handshake, context) for handshake, context in zip(handshakes, contexts, strict=True)])
 
-            self._judge = judge
-        self._judged += 1
-        if self._judged == FEW:
-            from whytls.kinds import Kinds
+    def _judging(self, count: int) -> Callable[[Handshake, Context], Verdict]:
+        """By what so many more are judged: a recording without a failure imports none of it, and one with a few no more than it needs."""
+        few = self._judged < FEW
+        self._judged += count
+        if self._judge is None or (few and self._judged >= FEW):
+            if self._judged < FEW:
+                from whytls.verdict import judge
 
-            self._judge = Kinds().judge
-        return self.run.named(self._judge(handshake, self.run.context(handshake, self.profiles, self.gateways, whole)))
+                self._judge = judge
+            else:
+                from whytls.kinds import Kinds
+
+                self._judge = Kinds().judge
+        return self._judge

@@ -27,7 +27,7 @@ from whytls.model import Coverage, Handshake, Met, Passed, Seen
 # The engine makes millions of tuples and no cycles that live, so the collector looks for nothing, in 1 to 2 % of the time at a tenth of
 # this; who takes the Handshakes can make some, so it is not switched off.
 SELDOM = (1_000_000, 50, 100)
-AT_A_TIME = 64  # flows; more bring nothing, and hold memory
+AT_A_TIME = 100  # flows; more bring nothing, and hold memory
 
 
 class Recording(Protocol):
@@ -66,15 +66,19 @@ def handshakes(recording: Recording, *, everything: bool = False, tally: Tally |
         yield from items
 
 
-def together(recording: Recording, *, everything: bool = False, tally: Tally | None = None) -> Iterator[list[Item]]:
-    """The same, some at a time: those that were decided at the same place of the recording, AT_A_TIME at most."""
+def together(
+    recording: Recording, *, everything: bool = False, tally: Tally | None = None, patient: bool = False
+) -> Iterator[list[Item]]:
+    """The same, some at a time: those that were decided at the same place of the recording, AT_A_TIME at most; ``patient``: nobody waits, so
+    that they come when there are enough of them."""
     work = _Work(everything, Tally() if tally is None else tally)
+    enough = AT_A_TIME if patient else 1
     usual = gc.get_threshold()
     gc.set_threshold(*SELDOM)
     try:
         for file, run in recording.runs():
             work.feed(file, run)
-            if work.sieve.decided or work.sieve.datagrams:
+            if len(work.sieve.decided) >= enough or work.sieve.datagrams:
                 yield from work.drain()
         work.sieve.finish()
         yield from work.drain()
