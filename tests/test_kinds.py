@@ -15,7 +15,7 @@ from twins import MINUTE, SECOND, twin
 from whytls import kinds, verdict
 from whytls.inference.ending import ending_of
 from whytls.kinds import Kinds, kind_of
-from whytls.model import Context, Endpoint, Evidence, Handshake, Seen, ServerProfile
+from whytls.model import Context, Diagnosis, Endpoint, Evidence, Handshake, Seen, ServerProfile
 from whytls.verdict import Verdict, judge
 
 REFUSED = story(client >> hello(), server << alert(40), server << fin())
@@ -138,35 +138,35 @@ READERS: dict[str, Callable[[Handshake, Context], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", READERS)
-def test_a_verdict_that_reads_what_differs_is_reached_each_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a cause would that somebody writes tomorrow."""
+def added(monkeypatch: pytest.MonkeyPatch, change: Callable[[Diagnosis, Handshake, Context], Diagnosis]) -> None:
+    """Every verdict is changed so, as by a cause that somebody writes tomorrow."""
+    usual = verdict.argue
 
     def argue(handshake: Handshake, context: Context) -> Verdict:
-        said = _argue(handshake, context)
-        return said._replace(diagnosis=said.diagnosis._replace(title=f"{said.diagnosis.title}: {READERS[what](handshake, context)}"))
+        said = usual(handshake, context)
+        return said._replace(diagnosis=change(said.diagnosis, handshake, context))
 
-    _argue = verdict.argue
     monkeypatch.setattr(verdict, "argue", argue)
     monkeypatch.setattr(kinds, "argue", argue)
+
+
+def judged_each_time(handshake: Handshake) -> None:
     judged = Kinds()
-    for handshake, context in twins_of(REFUSED, 5):
-        assert judged.judge(handshake, context) == judge(handshake, context)
+    for again, context in twins_of(handshake, 5):
+        assert judged.judge(again, context) == judge(again, context)
     assert (judged.met, judged.told) == (5, 0)
 
 
-def test_evidence_of_what_is_no_event_is_not_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    def argue(handshake: Handshake, context: Context) -> Verdict:
-        said = _argue(handshake, context)
-        return said._replace(diagnosis=said.diagnosis._replace(evidence=(*said.diagnosis.evidence, Evidence("of another", (7,), "story.pcap"))))
+@pytest.mark.parametrize("what", READERS)
+def test_a_verdict_that_reads_what_differs_is_reached_each_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    added(monkeypatch, lambda said, handshake, context: said._replace(title=f"{said.title}: {READERS[what](handshake, context)}"))
+    judged_each_time(REFUSED)
 
-    _argue = verdict.argue
-    monkeypatch.setattr(verdict, "argue", argue)
-    monkeypatch.setattr(kinds, "argue", argue)
-    judged = Kinds()
-    for handshake, context in twins_of(REFUSED, 5):
-        assert judged.judge(handshake, context) == judge(handshake, context)
-    assert judged.told == 0
+
+def test_evidence_of_what_is_no_event_is_not_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Evidence("of another", (7,), "story.pcap")
+    added(monkeypatch, lambda said, handshake, context: said._replace(evidence=(*said.evidence, other)))
+    judged_each_time(REFUSED)
 
 
 def test_verdicts_by_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
