@@ -19,9 +19,9 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, cast
 
-from whytls.inference.certificate_refusal import shown_before
 from whytls.inference.counterfactual import nearest
 from whytls.inference.marks import Asked, Frame, Looked, Moment, Question, Teller, Told, hidden
+from whytls.inference.refused_chain import shown_before
 from whytls.model import NOTHING_AT_REST, Context, Diagnosis, Endpoint, Event, Evidence, Handshake, Seen
 from whytls.tuples import NamedTuple
 from whytls.verdict import Verdict, argue, in_order, judge

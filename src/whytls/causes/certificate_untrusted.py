@@ -36,7 +36,6 @@ from whytls.inference.certificate_refusal import (
     UNKNOWN_CA,
     WEIGHTY,
     CertificateRefusal,
-    anchors_of,
     at_rest,
     ending_evidence,
     judged,
@@ -48,6 +47,7 @@ from whytls.inference.certificate_refusal import (
 )
 from whytls.inference.late_rejection import aborted_by_client, dropped_by_client
 from whytls.inference.quote import side_name
+from whytls.inference.refused_chain import anchors_of
 from whytls.model import Answer, Artefact, Confidence, Context, Evidence, Finding, Fix, Handshake, Hop, NotApplicable, Silent
 
 CAUSE = Cause(

@@ -33,7 +33,6 @@ from whytls.inference.certificate_refusal import (
     UNKNOWN_CA,
     WEIGHTY,
     CertificateRefusal,
-    anchors_of,
     at_rest,
     ending_evidence,
     judged,
@@ -42,6 +41,7 @@ from whytls.inference.certificate_refusal import (
     store_option,
 )
 from whytls.inference.quote import side_name
+from whytls.inference.refused_chain import anchors_of
 from whytls.model import Answer, Context, Evidence, Finding, Fix, Handshake, NotApplicable, Owner, Silent
 
 ACCESS_DENIED = 49

@@ -21,19 +21,17 @@ The rejecting side's truststore, where it is given, is part of what is judged: a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from whytls.inference.client_flight import client_flight
 from whytls.inference.late_rejection import dropped_by_client, refused_in_words, short_answer_and_close, traffic
-from whytls.inference.marks import Asked, Told
 from whytls.inference.memo import Same, remembered
 from whytls.inference.quote import describe_defect, quote_ending, quote_event, side_name
+from whytls.inference.refused_chain import anchors_of, chain_in_question, examined, judged_at
 from whytls.model import (
     Answer,
     CannotTell,
-    ClientProfile,
     Confidence,
     Context,
     Event,
@@ -43,8 +41,6 @@ from whytls.model import (
     Hop,
     NotApplicable,
     Owner,
-    Seen,
-    ServerProfile,
     Side,
     Silent,
 )
@@ -61,7 +57,6 @@ UNKNOWN_CA = 48  # names several defects: with a hidden chain only "untrusted" m
 GENERIC = frozenset({42, 46, 49})  # Go says 42, JSSE 46, GnuTLS servers 49 and then 42, whatever is wrong
 IN_SIGHT = frozenset({"self-signed-leaf", "wrong-intermediate"})  # what a chain that was captured shows, or does not have
 _new = tuple.__new__
-MOST_SPANS = 8  # of one chain and host; a recording that goes on for years has few
 # Defects that every client that checks certificates at all must mind; the others depend on the client's settings.
 WEIGHTY = frozenset({
     "expired", "not-yet-valid", "name-mismatch", "self-signed-leaf", "missing-intermediate", "wrong-intermediate", "bad-signature",
@@ -96,8 +91,8 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
     rejecting: Side = "client" if whose == "server" else "server"
     page = short_answer_and_close(handshake) if whose == "client" and ending.phase == "finished" and _asked(handshake) else None
     if page is not None:
-        chain, borrowed, stored = _chain(handshake, context, whose)
-        report = _examine(handshake, context, chain, whose) if chain else None
+        chain, borrowed, stored = chain_in_question(handshake, context, whose)
+        report = examined(handshake, context, chain, whose) if chain else None
         said = bool(refused_in_words(handshake))  # then nothing is guessed: it is an answer to the certificate as an alert would be
         return CertificateRefusal(whose, rejecting, chain, report, None, page, not said, borrowed, stand_in=stored)
     if ending.breaker != rejecting or ending.how in ("silence", "foreign", "refused", "unreachable", "none"):
@@ -126,8 +121,8 @@ def refusal(handshake: Handshake, context: Context, whose: Side) -> CertificateR
         if placed is None:
             return None
         explains, late = placed
-    chain, borrowed, stored = _chain(handshake, context, whose)
-    report = _examine(handshake, context, chain, whose) if chain else None
+    chain, borrowed, stored = chain_in_question(handshake, context, whose)
+    report = examined(handshake, context, chain, whose) if chain else None
     alert = ending.alert if ending.how == "alert" else None
     holes = handshake.coverage.client_gap if rejecting == "client" else handshake.coverage.server_gap
     return _new(CertificateRefusal, (whose, rejecting, chain, report, alert, explains, late, borrowed, holes, stored))
@@ -162,80 +157,6 @@ def _client_side(handshake: Handshake, context: Context) -> tuple[tuple[Event, .
     return None
 
 
-def _chain(handshake: Handshake, context: Context, whose: Side) -> tuple[tuple[bytes, ...] | None, Evidence | None, StandIn | None]:
-    """The chain in question: seen in this handshake; of the keystore, by its size; or shown by the same server in another handshake."""
-    chain = handshake.server_chain if whose == "server" else handshake.client_chain
-    if chain is not None:
-        return chain, None, None
-    stored = None
-    if context.stores(whose).keystore is not None:
-        from whytls.inference.stand_in import stand_in
-
-        stored = stand_in(handshake, context, whose)
-        if stored is not None and stored.record is not None:
-            return stored.chain, _standing_in(context, stored, whose), stored
-    shown = shown_before(handshake.sni, context.server_profile) if whose == "server" else None
-    if shown is not None:
-        return shown.chain, showed(shown.seen), None
-    if stored is not None:
-        return stored.chain, _standing_in(context, stored, whose), stored
-    return None, None, None
-
-
-class Shown(NamedTuple):
-    """A chain that the same server showed to somebody else."""
-
-    chain: tuple[bytes, ...]
-    seen: Seen
-
-
-def shown_before(name: str | None, profile: ServerProfile | Asked | None) -> Shown | None:
-    """The chain that the server showed in another handshake, for the same name."""
-    if isinstance(profile, Asked):
-        found: Shown | None = profile.answer(shown_before, name)
-        return found
-    if profile is not None:
-        for seen in (*profile.completed, *profile.failed):
-            if seen.chain and seen.offered_versions and seen.sni == name:  # whose hello was seen: else its name is not known
-                return Shown(seen.chain, seen)
-    return None
-
-
-def showed(seen: Seen | Told) -> Evidence:
-    """That the same server showed the chain in question in another handshake."""
-    if isinstance(seen, Told):
-        return seen.line(showed)
-    return Evidence(f"the same server showed this chain to {seen.client.address} for the same name", (seen.frame,), seen.file)
-
-
-def _standing_in(context: Context, stored: StandIn, whose: Side) -> Evidence:
-    """That the chain is the keystore's and was not seen, and how far sizes speak for it."""
-    owner, of = side_name(whose, context), "" if len(stored.chain) == len(stored.entry.chain) else f" the first {len(stored.chain)} of"
-    if len(stored.chain) == 1 and of:
-        of = " the first certificate of"
-    text = f"TLS 1.3 hides the {owner}'s chain;{of} {stored.entry.place} stands in for it"
-    if stored.record is None:
-        return Evidence(f"{text} (it was not seen that this is what was sent)", (), stored.entry.place)
-    return Evidence(f"{text}: this record has just its size", stored.record.frames, stored.record.file)
-
-
-def _examine(handshake: Handshake, context: Context, chain: tuple[bytes, ...], whose: Side) -> ChainReport:
-    at = _judged_at(handshake, context)
-    host = (handshake.sni or None) if whose == "server" else None
-    anchors = Same(anchors_of(context, "client" if whose == "server" else "server"))  # one for a whole run, and large
-    report = _report(chain, at, host, anchors, whose, ())
-    gap = report.find("missing-intermediate") if "missing-intermediate" in report.slugs else None
-    if gap is None or gap.certain:
-        return report
-    known = _known(context.server_profile, context.client_profile)
-    keystore = context.stores(whose).keystore
-    if keystore is not None:
-        from whytls.inference.at_rest import certificates_at_hand
-
-        known = (*certificates_at_hand(chain, keystore), *known)
-    return _report(chain, at, host, anchors, whose, known) if known else report
-
-
 def kin_of_anchors(context: Context, refused: CertificateRefusal) -> bool:
     """A certificate sent alone whose issuer is not trusted: whether an anchor is of the issuer's organisation.
 
@@ -254,49 +175,6 @@ def _organisations(anchors: Same) -> frozenset[str | None]:
     from whytls.pki.name import organisation
 
     return frozenset(organisation(read(der).subject_der) for der in anchors.value or ())
-
-
-def anchors_of(context: Context, side: Side) -> Sequence[bytes] | None:
-    """What that side trusts, if it is known: its truststore, or what was given for whichever side rejects."""
-    own = context.stores(side).truststore
-    return context.trust if own is None else own.anchors
-
-
-def _judged_at(handshake: Handshake, context: Context) -> int:
-    return context.at if context.at is not None else handshake.started_at
-
-
-@lru_cache(maxsize=2048)
-def _reports(chain: tuple[bytes, ...], host: str | None, anchors: Same, whose: Side, known: tuple[bytes, ...]) -> list[ChainReport]:
-    """What was said of a chain that holds for a span of time: handshakes that fail in a storm bring the same ones many times."""
-    return []
-
-
-def _report(chain: tuple[bytes, ...], at: int, host: str | None, anchors: Same, whose: Side, known: tuple[bytes, ...]) -> ChainReport:
-    """A chain judged at a time; said again where nothing began or ceased to be valid since."""
-    said = _reports(chain, host, anchors, whose, known)
-    for report in said:
-        if report.steady[0] <= at < report.steady[1]:
-            return report
-    from whytls.pki.chain import examine
-
-    report = examine(chain, at=at - at % 1_000_000_000, host=host, anchors=anchors.value, purpose=whose, known=known)
-    if len(said) < MOST_SPANS:
-        said.append(report)
-    return report
-
-
-@lru_cache(maxsize=2048)
-def _known(of_server: ServerProfile | None, of_client: ClientProfile | None) -> tuple[bytes, ...]:
-    """CA certificates that this server showed, or this client was shown, in other handshakes of the recording.
-
-    They tell a missing intermediate from an unknown root.
-    """
-    shown: list[bytes] = []
-    for profile in (of_server, of_client):
-        if profile is not None:
-            shown += [der for seen in (*profile.completed, *profile.failed) for der in (seen.chain or ())[1:]]
-    return tuple(dict.fromkeys(shown))[:16]
 
 
 def judged(
@@ -424,7 +302,7 @@ def ending_evidence(context: Context, refused: CertificateRefusal) -> tuple[Evid
 def _certificate_evidence(handshake: Handshake, context: Context, refused: CertificateRefusal, defect: Defect) -> tuple[Evidence, ...]:
     event = handshake.first("certificate", refused.whose)
     frames = event.frames if event is not None and refused.borrowed is None else ()
-    text = describe_defect(defect, refused.chain or (), refused.whose, _judged_at(handshake, context), context)
+    text = describe_defect(defect, refused.chain or (), refused.whose, judged_at(handshake, context), context)
     place = handshake.file if refused.stand_in is None else refused.stand_in.entry.place
     line = Evidence(text, frames, place, defect.certificate)
     return (*((refused.borrowed,) if refused.borrowed else ()), line, *at_rest(handshake, context, refused, defect))
