@@ -163,6 +163,12 @@ def test_a_verdict_that_reads_what_differs_is_reached_each_time(what: str, monke
     judged_each_time(REFUSED)
 
 
+@pytest.mark.parametrize("field", ["warnings", "related", "title"])
+def test_what_differs_handed_on_into_the_verdict_is_noticed_too(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    added(monkeypatch, lambda said, handshake, context: said._replace(**{field: (handshake.client.address,)}))
+    judged_each_time(REFUSED)
+
+
 def test_evidence_of_what_is_no_event_is_not_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
     other = Evidence("of another", (7,), "story.pcap")
     added(monkeypatch, lambda said, handshake, context: said._replace(evidence=(*said.evidence, other)))

@@ -106,9 +106,12 @@ class Kinds:
     def _learn(self, kind: _Kind, known: _Known, handshake: Handshake, context: Context) -> Verdict:
         """The verdict in the usual way; and what of it holds for the kind."""
         verdict = judge(handshake, context)
-        found = _found(handshake, context)
-        same = found is not None and known.questions in (None, found.questions)
-        if found is None or not same or _filled(found.template, handshake, context, found.sightings) != verdict:
+        try:
+            found = _found(handshake, context)
+            fits = known.questions in (None, found.questions) and _filled(found.template, handshake, context, found.sightings) == verdict
+        except Looked:
+            fits = False
+        if not fits:
             self._known[kind] = _USUAL
         elif self._templates < MOST_TEMPLATES:
             self._templates += 1
@@ -189,19 +192,20 @@ class _Found(NamedTuple):
     sightings: _Sightings
 
 
-def _found(handshake: Handshake, context: Context) -> _Found | None:
-    """The verdict on all of the kind; None where it depends on what differs."""
+def _found(handshake: Handshake, context: Context) -> _Found:
+    """The verdict on all of the kind.
+
+    Raises:
+        Looked: it depends on what differs.
+    """
     asked = Asked(context.server_profile) if context.server_profile is not None else None
     unread, around = _hidden(handshake, context, asked)
-    try:
-        diagnosis, still_open = argue(unread, around)
-        noted = asked.asked if asked is not None else {}
-        if any(_OF[question](unread) is not of for question, (of, _, _) in noted.items()):
-            return None
-        told = [answer for _, _, answer in noted.values()]
-        lines = tuple([_line(evidence, told) for evidence in diagnosis.evidence])
-    except Looked:
-        return None
+    diagnosis, still_open = argue(unread, around)
+    noted = asked.asked if asked is not None else {}
+    if any(_OF[question](unread) is not of for question, (of, _, _) in noted.items()):
+        raise Looked
+    told = [answer for _, _, answer in noted.values()]
+    lines = tuple([_line(evidence, told) for evidence in diagnosis.evidence])
     template = _Template(diagnosis[:_CLIENT], diagnosis[_SERVER + 1 : _STARTED], diagnosis[_EVIDENCE + 1 : _NUMBER], still_open, lines)
     return _Found(template, tuple(noted), *_answers(tuple(noted), handshake, context))
 
